@@ -1,0 +1,1 @@
+//! Configuration: file, raw, resolved. The only reader of a config file.

@@ -1,0 +1,1 @@
+//! Client SDK: reconnect, resend until receipt, datagrams.

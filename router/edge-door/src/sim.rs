@@ -1,0 +1,1 @@
+//! The simulated twins of the doors, driven by a seed and a virtual clock.

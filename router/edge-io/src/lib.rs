@@ -1,0 +1,1 @@
+//! The real doors: UDP on io_uring and on epoll, files, clock, entropy. The home of unsafe.

@@ -1,0 +1,1 @@
+//! Commands as JSON lines on disk: the embedded default upstream.

@@ -1,0 +1,1 @@
+//! Lanes, the contract every sink keeps, outcomes.

@@ -1,0 +1,1 @@
+//! Wire protocol, version 1: bytes <-> frames. No I/O, no clock.

@@ -1,0 +1,1 @@
+//! Bundle format: emit, sign, verify, load.

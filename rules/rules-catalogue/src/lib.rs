@@ -1,0 +1,1 @@
+//! Event catalogue: event types, fields, owners, limits; compiling .proto is a feature.

@@ -1,0 +1,1 @@
+//! CEL: parser with spans and type checker.

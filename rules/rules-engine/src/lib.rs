@@ -1,0 +1,1 @@
+//! What the daemon links: typed programs, state cells, evaluation.

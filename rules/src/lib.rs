@@ -1,0 +1,1 @@
+//! The rule's way from text to machine: compiler, checker, tester.

@@ -1,0 +1,1 @@
+//! Whole-PoP simulation from a seed.
