@@ -1,2 +1,42 @@
-//! stub
-fn main() {}
+//! Everything beyond cargo, as `cargo xtask COMMAND`: the same commands on a desk and in CI.
+//!
+//! What comes in: a command's name. What goes out: the steps' own output, one headline a step, and an exit code.
+//! Deliberately absent: the tests themselves; they live beside what they test.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod steps;
+mod tools;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  test            everything a change must pass: format, lints, crate policy, tests, docs, simulation, the daemon
+  test --quick    the same without the release build and what needs it
+  sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
+  tools           install what the test command needs and is not on this machine
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test"] => steps::test(steps::Depth::Full),
+        ["test", "--quick"] => steps::test(steps::Depth::Quick),
+        ["sim", rest @ ..] => steps::sim(rest),
+        ["tools"] => tools::install_all(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\nxtask: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The steps of the test command, each a sentence.
+//!
+//! What comes in: how deep to go. What goes out: one headline and one duration a step; the first failing step ends it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::tools;
+
+/// How much of the test command to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything.
+    Full,
+    /// Without the release build and what needs it.
+    Quick,
+}
+
+/// How many fresh seeds the test command simulates.
+const FRESH_SEEDS: &str = "300";
+
+pub(crate) fn test(depth: Depth) -> Result<()> {
+    say_about_recorded_events();
+    step("Every file is formatted", &mut cargo(["fmt", "--all", "--check"]))?;
+    step(
+        "No lint complains",
+        &mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+    )?;
+    let deny = tools::deny()?;
+    step(
+        "Every crate is licensed, current and from a known source",
+        at_root(Command::new(deny).args(["--offline", "check", "bans", "licenses", "sources"])),
+    )?;
+    tools::strace()?;
+    let nextest = tools::nextest()?;
+    step("The daemon and edgectl build", &mut cargo(["build", "--locked", "-p", "router", "-p", "edge-ctl"]))?;
+    step(
+        "Every test passes",
+        at_root(Command::new(nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
+    )?;
+    step("Every documented example compiles", &mut cargo(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
+    step(
+        "The documentation has no broken link",
+        cargo(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    sim(&["--seeds", FRESH_SEEDS])?;
+    if depth == Depth::Full {
+        step("The release builds", &mut cargo(["build", "--release", "--locked", "-p", "router"]))?;
+        demo()?;
+    }
+    println!("\nall steps passed");
+    Ok(())
+}
+
+/// Simulates whole PoPs; see `tests/edge-sim`.
+pub(crate) fn sim(arguments: &[&str]) -> Result<()> {
+    let mut command = cargo(["run", "--release", "--quiet", "--locked", "-p", "edge-sim", "--"]);
+    step("Simulated PoPs keep the promises", command.args(arguments))
+}
+
+/// The README's first command, headless, and the recorded events where they are at hand.
+fn demo() -> Result<()> {
+    let daemon = tools::target_dir().join("release/edge-router");
+    step("The demo runs and its ledger closes", at_root(Command::new(&daemon).args(["demo", "--json", "--for", "5s"])))?;
+    if let Some(events) = std::env::var_os("EDGE_EVENTS") {
+        step(
+            "Every recorded event runs through",
+            at_root(Command::new(&daemon).args(["demo", "--json", "--events"]).arg(events)),
+        )?;
+    }
+    Ok(())
+}
+
+fn say_about_recorded_events() {
+    match std::env::var_os("EDGE_EVENTS") {
+        Some(path) if Path::new(&path).exists() => println!("recorded events: {}", path.display()),
+        Some(path) => println!("recorded events: {} is missing; the tests that need it will fail", path.display()),
+        None => println!("recorded events: EDGE_EVENTS is not set; the tests that need them say that they are skipped"),
+    }
+}
+
+fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments);
+    at_root(&mut command);
+    command
+}
+
+fn at_root(command: &mut Command) -> &mut Command {
+    command.current_dir(tools::root())
+}
+
+fn step(sentence: &str, command: &mut Command) -> Result<()> {
+    println!("\n== {sentence}");
+    let began = Instant::now();
+    let program = Path::new(command.get_program()).file_name().map(OsStr::to_owned).unwrap_or_default();
+    let status = command.status().with_context(|| format!("`{}` does not start", program.display()))?;
+    println!("== {sentence}: {} ({:.0} s)", if status.success() { "yes" } else { "NO" }, began.elapsed().as_secs_f64());
+    if !status.success() {
+        bail!("not so: {sentence} (`{}` ended with {status})", program.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Installs the tools that the test command needs, through the ordinary package clients, once.
+//!
+//! What comes in: a machine with Rust, a C compiler and Python. What goes out: the tools under `target/tools/bin` or on
+//! the path. Deliberately absent: versions that float: each tool is pinned here.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// A tool from crates.io.
+struct CargoTool {
+    name: &'static str,
+    version: &'static str,
+}
+
+const NEXTEST: CargoTool = CargoTool { name: "cargo-nextest", version: "0.9.143" };
+const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("xtask lives in the workspace")
+}
+
+/// Where our own copies of tools live.
+fn tools_bin() -> PathBuf {
+    target_dir().join("tools/bin")
+}
+
+/// Cargo's target folder, as cargo sees it.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// `cargo-nextest`, whichever is there, else installed.
+pub(crate) fn nextest() -> Result<PathBuf> {
+    find_or_install(&NEXTEST)
+}
+
+/// `cargo-deny`, whichever is there, else installed.
+pub(crate) fn deny() -> Result<PathBuf> {
+    find_or_install(&DENY)
+}
+
+/// `strace`, from Debian's packages where it is missing.
+pub(crate) fn strace() -> Result<()> {
+    debian("strace")
+}
+
+pub(crate) fn install_all() -> Result<()> {
+    nextest()?;
+    deny()?;
+    strace()
+}
+
+fn find_or_install(tool: &CargoTool) -> Result<PathBuf> {
+    let own = tools_bin().join(tool.name);
+    for candidate in [own.clone(), PathBuf::from(tool.name)] {
+        if Command::new(&candidate).arg("--version").output().is_ok_and(|o| o.status.success()) {
+            return Ok(candidate);
+        }
+    }
+    println!("installing {} {} (once; takes some minutes)", tool.name, tool.version);
+    let status = Command::new("cargo")
+        .args(["install", tool.name, "--version", tool.version, "--locked", "--root"])
+        .arg(target_dir().join("tools"))
+        .env("CARGO_TARGET_DIR", target_dir().join("tools/build"))
+        .status()
+        .context("cargo does not start")?;
+    if !status.success() {
+        bail!("`cargo install {}` failed; see above", tool.name);
+    }
+    Ok(own)
+}
+
+fn debian(package: &str) -> Result<()> {
+    if Command::new(package).arg("-V").output().is_ok_and(|o| o.status.success()) {
+        return Ok(());
+    }
+    println!("installing {package} from Debian's packages");
+    for arguments in [&["update", "-q"][..], &["install", "-y", "-q", package][..]] {
+        let status = Command::new("apt-get").args(arguments).status();
+        if !status.is_ok_and(|s| s.success()) {
+            bail!("`{package}` is missing and `apt-get {}` failed: install it by hand", arguments.join(" "));
+        }
+    }
+    Ok(())
+}
