@@ -8,8 +8,24 @@ use std::io;
 
 use bytes::Bytes;
 
-/// A flat file name inside the directory: `[a-z0-9._-]`, at most 64 bytes.
+/// A flat file name inside the directory: `[a-z0-9._-]`, 1 to 64 bytes, not beginning with a dot (see [`check_name`]).
 pub type FileName = std::sync::Arc<str>;
+
+/// Longest file name, in bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Refuses what is not a flat file name: `[a-z0-9._-]`, 1 to 64 bytes, not beginning with a dot.
+///
+/// # Errors
+/// `InvalidInput`, naming the name.
+pub fn check_name(name: &str) -> io::Result<()> {
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('.') {
+        return Ok(());
+    }
+    let why = format!("`{}` is no file name here: 1 to 64 of a-z 0-9 . _ -, no leading dot", name.escape_debug());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
 
 /// Chosen by the submitter to recognise the end of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

@@ -1,0 +1,163 @@
+use super::*;
+
+fn name(text: &str) -> FileName {
+    text.into()
+}
+
+fn disk(seed: u64, config: DiskConfig) -> (SimDisk, SimClock) {
+    let clock = SimClock::new(Instant::now(), 0);
+    (SimDisk::new(clock.clone(), seed, config), clock)
+}
+
+fn write(file: &str, offset: u64, data: &'static [u8]) -> DiskOp {
+    DiskOp::Write { file: name(file), offset, data: Bytes::from_static(data) }
+}
+
+fn contents(disk: &mut SimDisk, file: &str) -> Vec<u8> {
+    let mut out = vec![0; 4_096];
+    let n = disk.read(&name(file), 0, &mut out).expect("it is there");
+    out.truncate(n);
+    out
+}
+
+/// A file `a` that is durable with `old`, and unsynced work after it.
+fn prepared(seed: u64) -> SimDisk {
+    let (mut disk, _) = disk(seed, DiskConfig::default());
+    disk.blocking(DiskOp::Create { file: name("a"), len: 0 }).unwrap();
+    disk.blocking(write("a", 0, b"old")).unwrap();
+    disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+    disk.blocking(DiskOp::SyncDir).unwrap();
+    disk.blocking(write("a", 0, b"new")).unwrap();
+    disk.blocking(DiskOp::Create { file: name("b"), len: 4 }).unwrap();
+    disk.blocking(DiskOp::Rename { from: name("b"), to: name("c") }).unwrap();
+    disk
+}
+
+#[test]
+fn what_was_synced_survives_and_the_rest_may() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..300 {
+        let mut disk = prepared(seed);
+        disk.crash(&mut Rng::new(seed));
+        let files: Vec<String> = disk.list().unwrap().iter().map(|(n, _)| n.to_string()).collect();
+        let a = contents(&mut disk, "a");
+        assert!(a == b"old" || a == b"new", "{a:?}");
+        seen.insert((a, files));
+    }
+    assert!(seen.len() >= 6, "old or new, with no, the first or the second name: {seen:?}");
+}
+
+#[test]
+fn the_same_seed_leaves_the_same_image() {
+    let run = |seed| {
+        let mut disk = prepared(seed);
+        disk.crash(&mut Rng::new(seed + 1));
+        (disk.image(), disk.faults())
+    };
+    for seed in 0..50 {
+        assert_eq!(run(seed), run(seed));
+    }
+}
+
+#[test]
+fn writes_are_torn_only_between_sectors() {
+    let mut torn = 0;
+    for seed in 0..200 {
+        let (mut disk, _) = disk(seed, DiskConfig::default());
+        disk.blocking(DiskOp::Create { file: name("a"), len: 4_096 }).unwrap();
+        disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+        disk.blocking(DiskOp::SyncDir).unwrap();
+        disk.blocking(write("a", 100, &[7; 2_000])).unwrap();
+        disk.crash(&mut Rng::new(seed));
+        let bytes = contents(&mut disk, "a");
+        assert_eq!(bytes.len(), 4_096);
+        for sector in bytes[512..2_048].chunks(512) {
+            assert!(sector.iter().all(|b| *b == sector[0]));
+        }
+        torn += disk.faults().writes_torn;
+    }
+    assert!(torn > 10, "{torn}");
+}
+
+#[test]
+fn a_sync_covers_only_what_had_ended_before_it_began() {
+    let config = DiskConfig { latency: Duration::from_millis(1), ..DiskConfig::default() };
+    let (mut disk, clock) = disk(1, config);
+    disk.blocking(DiskOp::Create { file: name("a"), len: 0 }).unwrap();
+    disk.blocking(DiskOp::SyncDir).unwrap();
+    disk.submit(OpId(1), write("a", 0, b"x"));
+    disk.submit(OpId(2), DiskOp::Sync { file: name("a") });
+    assert!(disk.poll().is_none());
+    clock.advance_to(disk.next_due().unwrap());
+    let ends: Vec<_> = std::iter::from_fn(|| disk.poll()).map(|(id, end)| (id.0, end.is_ok())).collect();
+    assert_eq!(ends, [(1, true), (2, true)]);
+    assert_eq!(disk.image().files[&name("a")], b"");
+    disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+    assert_eq!(disk.image().files[&name("a")], b"x");
+}
+
+#[test]
+fn a_failed_sync_dooms_what_it_should_have_covered() {
+    let mut lost = 0;
+    for seed in 0..50 {
+        let mut disk = prepared(seed);
+        disk.fail_next_syncs(1);
+        assert!(disk.blocking(DiskOp::Sync { file: name("a") }).is_err());
+        assert_eq!(contents(&mut disk, "a"), b"new", "readers still see it");
+        disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+        disk.crash(&mut Rng::new(seed));
+        lost += usize::from(contents(&mut disk, "a") == b"old");
+    }
+    assert!(lost > 5, "the second sync must not mend the first: {lost}");
+}
+
+#[test]
+fn a_full_disk_refuses_and_has_room_again() {
+    let (mut disk, _) = disk(1, DiskConfig { capacity_bytes: Some(8), ..DiskConfig::default() });
+    disk.blocking(DiskOp::Create { file: name("a"), len: 6 }).unwrap();
+    let full = disk.blocking(DiskOp::Create { file: name("b"), len: 3 }).unwrap_err();
+    assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    assert!(disk.blocking(write("a", 4, b"12345")).is_err());
+    assert_eq!(contents(&mut disk, "a").len(), 6);
+    disk.blocking(write("a", 4, b"1234")).unwrap();
+    disk.blocking(DiskOp::Unlink { file: name("a") }).unwrap();
+    disk.blocking(DiskOp::Create { file: name("b"), len: 8 }).unwrap();
+    assert_eq!(disk.faults().out_of_space, 2);
+}
+
+#[test]
+fn jitter_lets_ends_overtake_and_handles_see_only_their_own() {
+    let config = DiskConfig { jitter: Duration::from_millis(5), ..DiskConfig::default() };
+    let (mut disk, clock) = disk(3, config);
+    disk.blocking(DiskOp::Create { file: name("a"), len: 0 }).unwrap();
+    let mut other = disk.handle();
+    other.submit(OpId(99), write("a", 0, b"z"));
+    for i in 0..20 {
+        disk.submit(OpId(i), write("a", i, b"y"));
+    }
+    clock.advance(Duration::from_millis(5));
+    let ids: Vec<u64> = std::iter::from_fn(|| disk.poll()).map(|(id, _)| id.0).collect();
+    assert_eq!(ids.len(), 20);
+    assert!(!ids.is_sorted());
+    assert_eq!(other.poll().map(|(id, _)| id), Some(OpId(99)));
+}
+
+#[test]
+fn flipped_bits_are_durable() {
+    let mut disk = prepared(1);
+    assert!(disk.flip_bit(&name("a"), 0, 0));
+    assert!(!disk.flip_bit(&name("a"), 3, 0));
+    assert_eq!(disk.image().files[&name("a")], b"nld");
+    assert_eq!(disk.faults().bits_flipped, 1);
+}
+
+#[test]
+fn names_are_checked() {
+    let (mut disk, _) = disk(1, DiskConfig::default());
+    let long = "x".repeat(65);
+    for bad in ["", ".", "..", ".hidden", "a/b", "A", "ä", "a b", &long] {
+        let error = disk.blocking(DiskOp::Create { file: name(bad), len: 0 }).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{bad}");
+    }
+    disk.blocking(DiskOp::Create { file: name(&long[1..]), len: 0 }).unwrap();
+}
