@@ -170,7 +170,9 @@ impl<'a> Env<'a> {
     /// Names of functions, the library's included, some perhaps twice.
     pub(crate) fn function_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.layers().flat_map(|env| env.functions.keys().map(String::as_str)).collect();
-        names.extend(crate::library::names());
+        for name in crate::library::names() {
+            names.push(name);
+        }
         names
     }
 
