@@ -16,5 +16,5 @@ pub mod record;
 pub use command::{Action, Command, CommandId, Priority};
 pub use event::{ConnInfo, Event, EventTypeId, Provenance, UnixMillis};
 pub use identity::{Class, EventId, NodeId, ProducerId, ProducerKey, Seq, StartEpoch};
-pub use place::{Lane, Partition, PlayerKey, Pop, Region, ShardId, SpoolUuid};
+pub use place::{Lane, Partition, PlayerKey, Pop, Position, Region, ShardId, SpoolUuid};
 pub use record::{DedupeMark, EventRecord, StateDelta, StateKey, TimerSet};

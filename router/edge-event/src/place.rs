@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::StartEpoch;
+
 /// A failure and latency area that holds upstreams, e.g. `eu`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Region(pub Arc<str>);
@@ -34,7 +36,42 @@ pub struct Lane(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct SpoolUuid(pub [u8; 16]);
 
+/// The address of a record in one spool: the start of its writer, and the record's number in that start.
+///
+/// Positions rise in log order and are never used twice, because a start epoch is durable before its first record.
+/// As a cursor it means "everything up to and with this record".
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct Position {
+    /// Which start of the writer.
+    pub epoch: StartEpoch,
+    /// Counts the records of that start, from 1. 0 is "before the first".
+    pub n: u64,
+}
+
+impl Position {
+    /// Before every record.
+    pub const NONE: Position = Position { epoch: StartEpoch(0), n: 0 };
+
+    /// The greatest position below this one that can be a cursor. `n` must be at least 1.
+    pub const fn before(self) -> Position {
+        assert!(self.n > 0, "nothing stands before the start of an epoch");
+        Position { epoch: self.epoch, n: self.n - 1 }
+    }
+}
+
+/// `epoch.n`.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch.0, self.n)
+    }
+}
+
 impl Partition {
+    /// `None` when `n` is not `0..PARTITIONS`.
+    pub const fn new(n: u16) -> Option<Partition> {
+        if n < PARTITIONS { Some(Partition(n)) } else { None }
+    }
+
     /// The slice a player falls into: the low 12 bits of its key.
     pub const fn of(key: PlayerKey) -> Partition {
         Partition((key.0 % PARTITIONS as u128) as u16)
