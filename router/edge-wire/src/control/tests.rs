@@ -1,0 +1,1 @@
+//! Control frames: round trips and refusals.
