@@ -1,0 +1,68 @@
+//! The shard's own time: anchored to the wall, never backwards.
+//!
+//! Rules ask "within five minutes", so their clock must not jump back when an operator or a leap smear sets the wall
+//! clock back, and must come close to it again afterwards. What comes in: both hands of the outer clock. What goes
+//! out: milliseconds that only ever rise. Deliberately absent: the outer clock.
+
+use std::time::Instant;
+
+use edge_event::UnixMillis;
+
+/// Wall-anchored time of one shard.
+#[derive(Debug)]
+pub(crate) struct ShardClock {
+    /// The shard's time at `since`.
+    shown: i64,
+    /// When `shown` was right.
+    since: Instant,
+}
+
+impl ShardClock {
+    pub(crate) fn new(now: Instant, wall: UnixMillis) -> ShardClock {
+        ShardClock { shown: wall.0, since: now }
+    }
+
+    /// The shard's time. Follows the wall forward at once; while the wall is behind, runs at half speed until it has caught up.
+    pub(crate) fn tell(&mut self, now: Instant, wall: UnixMillis) -> UnixMillis {
+        let passed = now.saturating_duration_since(self.since).as_millis() as i64;
+        if passed == 0 && wall.0 <= self.shown {
+            return UnixMillis(self.shown); // `since` stays, so that calls closer than a millisecond add up
+        }
+        let at_full_speed = self.shown + passed;
+        self.shown = if wall.0 >= at_full_speed { wall.0 } else { wall.0.max(self.shown + passed / 2) };
+        self.since = now;
+        UnixMillis(self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn time_never_runs_backwards_and_finds_the_wall_again() {
+        let start = Instant::now();
+        let mut clock = ShardClock::new(start, UnixMillis(100_000));
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(clock.tell(at(1_000), UnixMillis(101_000)), UnixMillis(101_000));
+        // The wall steps back by a minute: we go on at half speed ...
+        assert_eq!(clock.tell(at(2_000), UnixMillis(42_000)), UnixMillis(101_500));
+        // ... until it has caught up.
+        assert_eq!(clock.tell(at(202_000), UnixMillis(242_000)), UnixMillis(242_000));
+        // A step forward is followed at once.
+        assert_eq!(clock.tell(at(203_000), UnixMillis(500_000)), UnixMillis(500_000));
+    }
+
+    #[test]
+    fn calls_within_a_millisecond_do_not_stop_a_slow_clock() {
+        let start = Instant::now();
+        let mut clock = ShardClock::new(start, UnixMillis(10_000));
+        for us in (0..100_000u64).step_by(100) {
+            clock.tell(start + Duration::from_micros(us), UnixMillis(0));
+        }
+        let shown = clock.tell(start + Duration::from_millis(100), UnixMillis(0)).0;
+        assert!((10_000..=10_050).contains(&shown), "{shown}");
+    }
+}

@@ -1,0 +1,38 @@
+//! How large a shard's queues are, and how long it remembers.
+
+use std::time::Duration;
+
+/// # Defaults
+///
+/// | field | default |
+/// |---|---|
+/// | `forward_slots` | 1,024 messages to each peer |
+/// | `back_slots` | 8,192 messages to each peer |
+/// | `record_slots` | 4,096 records towards the spool |
+/// | `waiting_slots` | 65,536 completions that wait for a commit |
+/// | `mark_memory` | 7 days |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Messages that may wait for one peer's forward ring.
+    pub forward_slots: usize,
+    /// Messages that may wait for one peer's back ring, over what the ring itself holds.
+    pub back_slots: usize,
+    /// Records that may wait for the spool's ring.
+    pub record_slots: usize,
+    /// Completions that may wait for a commit.
+    pub waiting_slots: usize,
+    /// A dedupe mark is kept at least this long after its producer's last event, at most twice as long.
+    pub mark_memory: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            forward_slots: 1024,
+            back_slots: 8192,
+            record_slots: 4096,
+            waiting_slots: 65_536,
+            mark_memory: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}

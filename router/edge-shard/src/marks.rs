@@ -1,0 +1,82 @@
+//! Dedupe marks: the highest seq taken in, by (producer, class, slice of players).
+//!
+//! Events of one producer and class reach one owner in rising order, on every connection, so "not above the mark" is
+//! exactly "seen before". What comes in: seqs, and marks the spool restored. Memory is bounded by age: marks live in two
+//! halves, and every `mark_memory` the older half is dropped, which is one deallocation whatever its size.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ahash::RandomState;
+use edge_event::{Class, Partition, ProducerKey, Seq};
+
+type Half = HashMap<(ProducerKey, Class, Partition), Seq, RandomState>;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Marks {
+    young: Half,
+    old: Half,
+    turned: Instant,
+    memory: Duration,
+}
+
+impl Marks {
+    pub(crate) fn new(now: Instant, memory: Duration) -> Marks {
+        Marks { young: half(), old: half(), turned: now, memory }
+    }
+
+    /// The highest seq taken in; 0 where none is remembered.
+    pub(crate) fn get(&self, producer: ProducerKey, class: Class, partition: Partition) -> Seq {
+        let key = (producer, class, partition);
+        self.young.get(&key).or_else(|| self.old.get(&key)).copied().unwrap_or_default()
+    }
+
+    /// Whether `seq` is new; then it is the mark.
+    pub(crate) fn take(&mut self, producer: ProducerKey, class: Class, partition: Partition, seq: Seq) -> bool {
+        if seq <= self.get(producer, class, partition) {
+            return false;
+        }
+        self.young.insert((producer, class, partition), seq);
+        true
+    }
+
+    /// Drops what nobody asked for in the last one to two `memory`.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.turned) >= self.memory {
+            self.old = std::mem::replace(&mut self.young, half());
+            self.turned = now;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+fn half() -> Half {
+    HashMap::with_hasher(crate::fixed_hasher())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_rises_and_is_forgotten_only_after_its_memory() {
+        let start = Instant::now();
+        let day = Duration::from_secs(86_400);
+        let mut marks = Marks::new(start, day);
+        let (p, c, s) = (ProducerKey(7), Class::ALL[0], Partition::default());
+        assert!(marks.take(p, c, s, Seq(5)));
+        assert!(!marks.take(p, c, s, Seq(5)));
+        assert!(!marks.take(p, c, s, Seq(4)));
+        marks.on_time(start + day);
+        assert_eq!(marks.get(p, c, s), Seq(5), "one turn is too soon");
+        assert!(marks.take(p, c, s, Seq(6)), "and use renews it");
+        marks.on_time(start + 2 * day);
+        assert_eq!(marks.get(p, c, s), Seq(6));
+        marks.on_time(start + 3 * day);
+        assert_eq!(marks.get(p, c, s), Seq(0));
+    }
+}

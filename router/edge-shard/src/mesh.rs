@@ -1,0 +1,111 @@
+//! What shards say to each other.
+//!
+//! Every pair of shards is joined by two bounded rings each way. The *forward* ring carries what makes work at its receiver
+//! (events, new sessions, strayed packets); the *back* ring carries what ends work (completions, replies). A receiver
+//! may leave the forward ring alone while it has no room, and always empties the back ring: so two full shards can
+//! never wait for each other.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::{Bytes, BytesMut};
+use edge_event::{Class, CommandId, Event, Partition, ProducerKey, Seq, ShardId};
+use edge_session::SessionKey;
+
+/// The session, on its shard, that an event came from and that its completion goes back to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The shard that holds the connection.
+    pub shard: ShardId,
+    /// The session there.
+    pub session: SessionKey,
+}
+
+/// An event on its way to the shard that owns its player.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoutedEvent {
+    /// Who sent it.
+    pub origin: Origin,
+    /// Short name of its producer.
+    pub producer: ProducerKey,
+    /// `Some` for a reliable event: it is deduplicated and completed. `None` for a datagram.
+    pub reliable: Option<(Class, Seq)>,
+    /// The event.
+    pub event: Event,
+}
+
+/// A packet that reached the wrong shard: its connection id names another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StrayPacket {
+    /// Who sent it.
+    pub remote: SocketAddr,
+    /// Where it was sent to.
+    pub local_ip: Option<IpAddr>,
+    /// ECN bits.
+    pub ecn: u8,
+    /// The UDP payload.
+    pub data: BytesMut,
+}
+
+/// What makes work at its receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Forward {
+    /// Evaluate this.
+    Event(RoutedEvent),
+    /// A session said HELLO: its producer's home answers with [`Back::Attached`].
+    Attach {
+        /// The new session.
+        origin: Origin,
+        /// Its producer.
+        producer: ProducerKey,
+        /// The slice of the token's `sub`.
+        partition: Partition,
+    },
+    /// A session ended.
+    Detach {
+        /// The session.
+        origin: Origin,
+        /// Its producer.
+        producer: ProducerKey,
+    },
+    /// Not mine but yours.
+    Packet(StrayPacket),
+    /// The n-th cut of the ledger has passed this channel; see [`crate::ledger`].
+    Cut(u64),
+}
+
+/// What ends work at its receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Back {
+    /// A reliable event is finished: what it ordered is durable, or it ordered nothing.
+    Done {
+        /// The session that waits for it.
+        session: SessionKey,
+        /// Its class.
+        class: Class,
+        /// Its number.
+        seq: Seq,
+    },
+    /// A rule answers the client.
+    Reply {
+        /// The session.
+        session: SessionKey,
+        /// The command's id.
+        command: CommandId,
+        /// The name the client matches on.
+        name: std::sync::Arc<str>,
+        /// JSON.
+        body: Bytes,
+    },
+    /// To [`Forward::Attach`]: how far this producer's classes are durable here.
+    Attached {
+        /// The new session.
+        session: SessionKey,
+        /// Highest durable seq per class; 0 for none.
+        marks: [Seq; edge_event::identity::CLASSES],
+    },
+    /// A newer connection of the producer has come: close this one.
+    Superseded {
+        /// The older session.
+        session: SessionKey,
+    },
+}
