@@ -1,0 +1,1 @@
+//! From `.proto` text to a catalogue, with every complaint at once.
