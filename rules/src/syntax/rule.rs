@@ -1,0 +1,118 @@
+//! One item of `rules:`.
+//!
+//! In: its node. Out: a [`RuleDecl`], or nothing where its essential parts are missing (each missing part is named). Keys of
+//! the full language that this release does not have are refused by name.
+
+use edge_event::Priority;
+
+use super::reader::{Fields, Reader};
+use super::{ActionDecl, RuleDecl};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Spanned;
+use crate::yaml::Node;
+
+/// Keys of the full language that come later.
+const LATER: [&str; 13] = [
+    "sequence",
+    "within",
+    "by",
+    "rate_limit",
+    "active",
+    "variations",
+    "rollout",
+    "group",
+    "overlay",
+    "time",
+    "scope",
+    "depends_on",
+    "contact",
+];
+
+/// Most actions of one rule.
+pub(crate) const MAX_ACTIONS: usize = 16;
+
+impl Reader<'_> {
+    pub(super) fn rule(&mut self, node: &Node) -> Option<RuleDecl> {
+        let mut fields = self.fields(node, "a rule")?;
+        let id = fields.need(self, "id").and_then(|n| self.name(n, "a rule's id", false));
+        let doc = fields.get("doc").and_then(|n| self.text(n, "`doc`")).map(|text| text.value);
+        let owner = fields.get("owner").and_then(|n| self.text(n, "an owner"));
+        let tags = self.tags(&mut fields);
+        let sequence = fields.span();
+        let on = fields.get("on").map(|n| self.name(n, "an event type", true));
+        let lets = fields.get("let").map(|n| self.lets(n)).unwrap_or_default();
+        let when = fields.get("when").map(|n| self.cel(n, "`when`"));
+        let once = fields.get("once").map(|n| self.once(n));
+        let cooldown = fields.get("cooldown").map(|n| self.cooldown(n));
+        let precedence = fields.get("precedence").and_then(|n| self.whole(n, "`precedence`", -1_000_000, 1_000_000));
+        let shadow = fields.get("mode").and_then(|n| self.word(n, "`mode`", &[("live", false), ("shadow", true)]));
+        let enabled = fields.get("enabled").and_then(|n| self.switch(n, "`enabled`"));
+        let actions = fields.need(self, "do").map(|n| self.actions(n));
+        let waits_for_later = fields.has("sequence");
+        fields.not_yet(self, &LATER);
+        fields.finish(self);
+        if on.is_none() && !waits_for_later && !node.cut_off {
+            let d = Diagnostic::new(Code::MissingKey, sequence.at_start(), "a rule has no `on`");
+            self.push(d.help("add `on: EventType`, the event that the rule looks at"));
+        }
+        if node.cut_off {
+            return None;
+        }
+        Some(RuleDecl {
+            span: node.span,
+            id: id?,
+            doc,
+            owner,
+            tags,
+            on: on??,
+            lets,
+            when: transpose(when)?,
+            once: transpose(once)?,
+            cooldown: transpose(cooldown)?,
+            precedence: precedence.map_or(Spanned::new(0, node.span.at_start()), |p| Spanned::new(p.value as i32, p.span)),
+            shadow: shadow.is_some_and(|s| s.value),
+            enabled: enabled.unwrap_or(true),
+            actions: actions?,
+        })
+    }
+
+    fn tags(&mut self, fields: &mut Fields<'_>) -> Vec<Spanned<String>> {
+        let Some(node) = fields.get("tags") else { return Vec::new() };
+        let items = self.items(node, "`tags`");
+        items.iter().filter_map(|item| self.name(item, "a tag", true)).collect()
+    }
+
+    fn actions(&mut self, node: &Node) -> Vec<ActionDecl> {
+        let items = self.items(node, "`do`");
+        if items.is_empty() && matches!(node.kind, crate::yaml::Kind::List(_)) && !node.cut_off {
+            let d = Diagnostic::new(Code::NoAction, node.span, "`do` is empty: the rule would order nothing");
+            self.push(d.help("add an action such as `{ publish: topic, message: { … } }`"));
+        }
+        if items.len() > MAX_ACTIONS {
+            let words = format!("`do` has {} actions; limit {MAX_ACTIONS}", items.len());
+            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words));
+        }
+        items.iter().take(MAX_ACTIONS).filter_map(|item| self.action(item)).collect()
+    }
+
+    /// `P0` to `P3`, `best_effort`.
+    pub(super) fn priority(&mut self, node: &Node) -> Option<Spanned<Priority>> {
+        let words = [
+            ("P0", Priority::P0),
+            ("P1", Priority::P1),
+            ("P2", Priority::P2),
+            ("P3", Priority::P3),
+            ("best_effort", Priority::BestEffort),
+        ];
+        self.word(node, "`priority`", &words)
+    }
+}
+
+/// A clause that was written must be readable; one that was not written is fine.
+fn transpose<T>(clause: Option<Option<T>>) -> Option<Option<T>> {
+    match clause {
+        Some(None) => None,
+        Some(Some(clause)) => Some(Some(clause)),
+        None => Some(None),
+    }
+}
