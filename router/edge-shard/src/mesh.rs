@@ -5,11 +5,11 @@
 //! may leave the forward ring alone while it has no room, and always empties the back ring: so two full shards can
 //! never wait for each other.
 
-use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use edge_event::{Class, CommandId, Event, Partition, ProducerKey, Seq, ShardId};
-use edge_session::SessionKey;
+use edge_session::{Arrival, SessionKey};
 
 /// The session, on its shard, that an event came from and that its completion goes back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +29,8 @@ pub struct RoutedEvent {
     pub producer: ProducerKey,
     /// `Some` for a reliable event: it is deduplicated and completed. `None` for a datagram.
     pub reliable: Option<(Class, Seq)>,
+    /// When the shard of the connection took it in.
+    pub arrived: Instant,
     /// The event.
     pub event: Event,
 }
@@ -36,12 +38,8 @@ pub struct RoutedEvent {
 /// A packet that reached the wrong shard: its connection id names another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StrayPacket {
-    /// Who sent it.
-    pub remote: SocketAddr,
-    /// Where it was sent to.
-    pub local_ip: Option<IpAddr>,
-    /// ECN bits.
-    pub ecn: u8,
+    /// How it arrived.
+    pub arrival: Arrival,
     /// The UDP payload.
     pub data: BytesMut,
 }

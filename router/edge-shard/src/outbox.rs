@@ -2,7 +2,7 @@
 //!
 //! What comes in: messages from the session's and the owner's side. What goes out: [`Outbox::poll_forward`],
 //! [`Outbox::poll_back`], [`Outbox::poll_record`], which the runner moves into rings as far as those have room.
-//! Room is asked for *before* work is begun ([`Outbox::has_room_for`]), so nothing is ever dropped here.
+//! Room is asked for *before* work is begun ([`Outbox::has_room`]), so nothing is ever dropped here.
 
 use std::collections::VecDeque;
 
@@ -55,10 +55,10 @@ impl Outbox {
         self.forward[usize::from(owner.0)].len() < self.config.forward_slots
     }
 
-    /// Whether an event from `origin` may be evaluated that makes at most one record, one completion and `replies` replies.
-    pub(crate) fn has_room_for(&self, origin: ShardId, replies: usize) -> bool {
+    /// Whether an event of any shard may be evaluated that makes at most one record, one completion and `replies` replies.
+    pub(crate) fn has_room(&self, replies: usize) -> bool {
         self.spool.len() < self.config.record_slots
-            && self.back[usize::from(origin.0)].len() + 1 + replies <= self.config.back_slots
+            && self.back.iter().all(|lane| lane.len() + 1 + replies <= self.config.back_slots)
     }
 
     pub(crate) fn forward(&mut self, to: ShardId, message: Forward) {

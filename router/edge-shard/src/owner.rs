@@ -2,7 +2,7 @@
 //!
 //! What comes in: events whose player this shard owns, from any shard, and word from the spool of what is durable.
 //! What goes out, into the [`Outbox`]: one record for each event that ordered something durable, replies, and completions.
-//! A completion leaves only when nothing it vouches for can be lost any more: see [`Owner::finish_after`].
+//! A completion leaves only when nothing it vouches for can be lost any more: see `answer_after`.
 //! Deliberately absent: sessions, rings, and any decision about rules, which is `rules-engine`'s.
 
 use std::collections::VecDeque;
@@ -16,6 +16,7 @@ use rules_engine::{Evaluator, Outputs, RuleSet, State, Verdict};
 
 use crate::config::Config;
 use crate::home::Home;
+use crate::latency::Latency;
 use crate::ledger::Counters;
 use crate::marks::Marks;
 use crate::mesh::{Back, Origin, RoutedEvent};
@@ -29,10 +30,21 @@ pub(crate) struct Owner {
     outputs: Outputs,
     marks: Marks,
     home: Home,
-    /// Completions in the order of the tickets they wait for.
-    waiting: VecDeque<(u64, ShardId, Back)>,
+    /// Answers in the order of the tickets they wait for.
+    waiting: VecDeque<Waiting>,
+    /// From an event's arrival to the commit of its record.
+    latency: Latency,
     committed: u64,
     waiting_slots: usize,
+}
+
+/// An answer that leaves when its ticket is committed.
+struct Waiting {
+    ticket: u64,
+    /// `Some` where the event made a record: when it arrived.
+    arrived: Option<Instant>,
+    /// `None` for a datagram: nobody waits, only the latency is noted.
+    answer: Option<(ShardId, Back)>,
 }
 
 /// What recovery found on disk for one shard's slices of players.
@@ -63,6 +75,7 @@ impl Owner {
             marks,
             home: Home::new(),
             waiting: VecDeque::new(),
+            latency: Latency::default(),
             committed: 0,
             waiting_slots: config.waiting_slots,
         }
@@ -76,6 +89,10 @@ impl Owner {
         self.marks.len()
     }
 
+    pub(crate) fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
     pub(crate) fn waiting_len(&self) -> usize {
         self.waiting.len()
     }
@@ -86,20 +103,19 @@ impl Owner {
         std::mem::replace(&mut self.rules, rules)
     }
 
-    /// Whether `routed` can be taken in now, whatever it turns out to order.
-    pub(crate) fn has_room_for(&self, routed: &RoutedEvent, outbox: &Outbox) -> bool {
-        let worst = self.rules.worst_case(routed.event.event_type);
-        self.waiting.len() < self.waiting_slots && outbox.has_room_for(routed.origin.shard, worst.replies as usize)
+    /// Whether any event of anybody can be taken in now, whatever it turns out to order.
+    pub(crate) fn has_room(&self, outbox: &Outbox) -> bool {
+        self.waiting.len() < self.waiting_slots && outbox.has_room(self.rules.most_replies() as usize)
     }
 
-    /// Takes one event in. The caller has asked [`has_room_for`](Owner::has_room_for).
+    /// Takes one event in. The caller has asked [`has_room`](Owner::has_room).
     pub(crate) fn take(&mut self, routed: RoutedEvent, now: UnixMillis, outbox: &mut Outbox, counters: &mut Counters) {
         if let Some((class, seq)) = routed.reliable
             && !self.marks.take(routed.producer, class, routed.event.partition, seq)
         {
             counters.duplicate += 1;
             // The first copy may still be on its way to disk; everything issued so far covers it.
-            self.finish_after(outbox.issued(), &routed, outbox);
+            self.answer_after(outbox.issued(), None, done(&routed), outbox);
             return;
         }
         self.outputs.clear();
@@ -110,14 +126,14 @@ impl Owner {
             Verdict::NoMatch => counters.no_match += 1,
         }
         self.send_replies(&routed.origin, outbox, counters);
-        let ticket = if self.outputs.is_durable() {
+        if self.outputs.is_durable() {
             counters.records += 1;
             counters.commands += self.outputs.commands.len() as u64;
-            outbox.record(self.record_of(&routed))
+            let ticket = outbox.record(self.record_of(&routed));
+            self.answer_after(ticket, Some(routed.arrived), done(&routed), outbox);
         } else {
-            0 // already behind `committed`
-        };
-        self.finish_after(ticket, &routed, outbox);
+            self.answer_after(0, None, done(&routed), outbox);
+        }
     }
 
     /// Attaches a session to its producer's home, on the shard that owns the token's `sub`.
@@ -127,7 +143,7 @@ impl Owner {
         }
         let marks = Class::ALL.map(|class| self.marks.get(producer, class, partition));
         let answer = Back::Attached { session: origin.session, marks };
-        self.wait_for(outbox.issued(), origin.shard, answer, outbox);
+        self.answer_after(outbox.issued(), None, Some((origin.shard, answer)), outbox);
     }
 
     pub(crate) fn detach(&mut self, origin: Origin, producer: ProducerKey) {
@@ -135,15 +151,15 @@ impl Owner {
     }
 
     /// The spool has made every ticket up to this one durable.
-    pub(crate) fn handle_committed(&mut self, up_to: u64, outbox: &mut Outbox) {
-        debug_assert!(up_to <= outbox.issued(), "the spool committed a ticket that was never issued");
+    pub(crate) fn handle_committed(&mut self, up_to: u64, now: Instant, outbox: &mut Outbox) {
+        assert!(up_to <= outbox.issued(), "the spool committed ticket {up_to} of {}", outbox.issued());
         self.committed = self.committed.max(up_to);
-        while let Some((ticket, _, _)) = self.waiting.front() {
-            if *ticket > self.committed {
-                break;
+        while let Some(done) = self.waiting.pop_front_if(|w| w.ticket <= self.committed) {
+            if let Some(arrived) = done.arrived {
+                self.latency.add(now.saturating_duration_since(arrived));
             }
-            if let Some((_, shard, message)) = self.waiting.pop_front() {
-                outbox.back(shard, message);
+            if let Some((shard, answer)) = done.answer {
+                outbox.back(shard, answer);
             }
         }
     }
@@ -152,20 +168,19 @@ impl Owner {
         self.marks.on_time(now);
     }
 
-    /// INVARIANT: a completion leaves when its ticket is committed, never before. This is the only place that sends `Done`.
-    fn finish_after(&mut self, ticket: u64, routed: &RoutedEvent, outbox: &mut Outbox) {
-        if let Some((class, seq)) = routed.reliable {
-            let done = Back::Done { session: routed.origin.session, class, seq };
-            self.wait_for(ticket, routed.origin.shard, done, outbox);
-        }
-    }
-
-    fn wait_for(&mut self, ticket: u64, shard: ShardId, message: Back, outbox: &mut Outbox) {
-        if ticket <= self.committed {
-            outbox.back(shard, message);
-        } else {
-            debug_assert!(self.waiting.back().is_none_or(|(last, _, _)| *last <= ticket), "tickets rise");
-            self.waiting.push_back((ticket, shard, message));
+    /// INVARIANT: an answer that vouches for something leaves when its ticket is committed, never before. This is the
+    /// only place that lets one go at once.
+    fn answer_after(
+        &mut self,
+        ticket: u64,
+        arrived: Option<Instant>,
+        answer: Option<(ShardId, Back)>,
+        outbox: &mut Outbox,
+    ) {
+        if ticket > self.committed {
+            self.waiting.push_back(Waiting { ticket, arrived, answer });
+        } else if let Some((shard, answer)) = answer {
+            outbox.back(shard, answer);
         }
     }
 
@@ -198,3 +213,8 @@ impl Owner {
     }
 }
 
+/// The completion that a reliable event's session waits for.
+fn done(routed: &RoutedEvent) -> Option<(ShardId, Back)> {
+    let (class, seq) = routed.reliable?;
+    Some((routed.origin.shard, Back::Done { session: routed.origin.session, class, seq }))
+}
