@@ -6,6 +6,9 @@
 //!
 //! Deliberately absent: what bodies mean ([`control`](crate::control), [`event`](crate::event)).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -236,7 +239,7 @@ impl FrameDecoder {
             let found = decode(&self.chunk)?;
             if found.is_none() {
                 self.head.extend_from_slice(&self.chunk);
-                self.chunk.clear();
+                self.chunk = Bytes::new();
             }
             return Ok(found);
         }
