@@ -1,0 +1,66 @@
+//! What all sessions of a shard share: limits, keys, the time, the way out.
+//!
+//! In: what the shard told last. Out: the same to each session, and their events and counts back. Deliberately absent: connections.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use edge_event::identity::CLASSES;
+
+use crate::config::Config;
+use crate::events::{MoveTo, SessionEvent, Stats};
+use crate::token::{DenyList, TokenVerifier};
+
+/// The surroundings of a session while it works.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) config: Arc<Config>,
+    pub(crate) verifier: Arc<TokenVerifier>,
+    pub(crate) deny: Arc<DenyList>,
+    /// When the shard's sessions were made; meters count from here.
+    pub(crate) origin: Instant,
+    pub(crate) now: Instant,
+    /// Milliseconds since 1970, read together with `now`.
+    pub(crate) unix_ms: i64,
+    pub(crate) events: VecDeque<SessionEvent>,
+    pub(crate) stats: Stats,
+    /// Classes that are not read and get no further credit.
+    pub(crate) paused: [bool; CLASSES],
+    pub(crate) shed_datagrams: bool,
+    /// Where clients go once the shard drains.
+    pub(crate) draining: Option<MoveTo>,
+    /// Of the last datagram event.
+    pub(crate) ordinal: u64,
+}
+
+impl Context {
+    pub(crate) fn new(config: Arc<Config>, verifier: Arc<TokenVerifier>, now: Instant) -> Context {
+        Context {
+            config,
+            verifier,
+            deny: Arc::default(),
+            origin: now,
+            now,
+            unix_ms: 0,
+            events: VecDeque::new(),
+            stats: Stats::default(),
+            paused: [false; CLASSES],
+            shed_datagrams: false,
+            draining: None,
+            ordinal: 0,
+        }
+    }
+
+    /// For meters.
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.now.saturating_duration_since(self.origin).as_nanos() as u64
+    }
+
+    /// The monotonic moment of a wall-clock one.
+    pub(crate) fn instant_of(&self, unix_ms: i64) -> Instant {
+        let ahead_ms = u64::try_from(unix_ms.saturating_sub(self.unix_ms)).unwrap_or(0);
+        // A year is beyond any session; it keeps the sum from overflowing.
+        self.now + Duration::from_millis(ahead_ms.min(365 * 24 * 3600 * 1000))
+    }
+}

@@ -1,0 +1,1 @@
+//! Stories of a client and a shard.

@@ -1,0 +1,1 @@
+//! Faults of tokens, one by one.
