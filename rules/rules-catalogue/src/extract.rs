@@ -102,7 +102,7 @@ impl Extractor {
     }
 
     /// The value of the first slot alone; allocates nothing.
-    pub(crate) fn first<'a>(&self, payload: &'a [u8]) -> Result<FieldValue<'a>, PayloadError> {
+    pub fn first<'a>(&self, payload: &'a [u8]) -> Result<FieldValue<'a>, PayloadError> {
         assert_eq!(self.len(), 1, "only for extractors of one path");
         let mut out = [self.initial[0]];
         self.scan(0, payload, &mut out)?;
