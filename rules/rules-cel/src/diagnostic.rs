@@ -46,8 +46,10 @@ pub enum Code {
     NotSelectable,
     /// A macro used in a way it cannot be.
     BadMacro,
-    /// The same field or key twice.
+    /// The same name twice.
     Duplicate,
+    /// A constant expression without a value: a malformed date, a division by zero.
+    BadValue,
 }
 
 impl Code {
@@ -73,6 +75,7 @@ impl Code {
             Self::NotSelectable => "not-selectable",
             Self::BadMacro => "bad-macro",
             Self::Duplicate => "duplicate",
+            Self::BadValue => "bad-value",
         }
     }
 }
@@ -143,10 +146,6 @@ impl Collector {
             1 => self.list.push(Diagnostic::new(Code::TooMany, diagnostic.span, "more mistakes from here on")),
             _ => self.list.push(diagnostic),
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 
     /// In the order of the text.

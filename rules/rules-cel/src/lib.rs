@@ -2,7 +2,8 @@
 //!
 //! What comes in: the text of one expression ([`parse`]), and an [`Env`] that says what it may speak of ([`check()`]).
 //! What goes out: a tree with spans ([`ast::Ast`]), a typed and resolved tree with macros expanded
-//! ([`checked::Checked`]), and [`Diagnostic`]s in the author's words. [`unparse::unparse`] writes a tree as text again.
+//! ([`checked::Checked`]), and [`Diagnostic`]s in the author's words. [`fold::fold`] computes what is constant,
+//! [`unparse::unparse`] writes a tree as text again.
 //!
 //! The grammar and the type rules are those of the language definition in cel-spec. Two deliberate widenings, both with
 //! the run-time meaning the definition gives: numbers of different types compare for equality without `dyn()` (also in
@@ -18,12 +19,15 @@ pub mod check;
 pub mod checked;
 pub mod diagnostic;
 pub mod env;
+pub mod fold;
 mod lexer;
 pub mod library;
 mod literal;
+pub mod nearest;
 pub mod overload;
 pub mod parser;
 pub mod span;
+pub mod time;
 mod token;
 pub mod types;
 pub mod unparse;

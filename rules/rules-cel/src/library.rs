@@ -1,9 +1,9 @@
 //! The signatures of the standard library: operators' functions, conversions, time, text, math, base64, optionals.
 //!
-//! One line for each overload. Operators stand here under their names in [`operator_name`]. What a table cannot say is the
+//! One line for each overload. Infix operators stand here under their symbols. What a table cannot say is the
 //! checker's: `==`, `in`, `&&`, `||`, `?:`, index, macros, and the result of `math.greatest` and `math.least`.
 
-use crate::ast::{BinaryOp, UnaryOp};
+use crate::ast::UnaryOp;
 use crate::env::Signature;
 use crate::overload::{Ordered, Overload, Relation, TimePart};
 use crate::types::Type;
@@ -18,14 +18,6 @@ pub fn signatures(name: &str) -> &'static [Signature] {
 /// The names of all functions that an author can write, operators left out.
 pub fn names() -> impl Iterator<Item = &'static str> {
     table().keys().copied().filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
-}
-
-/// The name under which an infix operator's signatures stand; none for the three that the checker knows itself.
-pub(crate) fn operator_name(op: BinaryOp) -> Option<&'static str> {
-    match op {
-        BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::In => None,
-        _ => Some(op.symbol()),
-    }
 }
 
 /// The name under which a prefix operator's signatures stand.

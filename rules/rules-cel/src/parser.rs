@@ -9,6 +9,9 @@
 
 mod primary;
 
+#[cfg(test)]
+mod tests;
+
 use crate::ast::{Ast, BinaryOp, Expr, ExprId, ExprKind, Literal, LogicOp, UnaryOp};
 use crate::diagnostic::{Code, Collector, Diagnostic};
 use crate::lexer::lex;
