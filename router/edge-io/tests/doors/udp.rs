@@ -1,11 +1,12 @@
 //! The UDP body on io_uring, on epoll and on the simulated twin, and what only a kernel can show.
 
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use edge_door::sim::{LinkConfig, SimClock, SimHub, SimNet};
 use edge_door::{Clock, SendMeta, Udp};
-use edge_io::{Choice, SystemClock, UdpOptions, open_udp};
+use edge_io::{Choice, SystemClock, UdpOpener, UdpOptions, open_udp};
 
 use crate::udp_body::{self as body, World, meta, receive, send};
 
@@ -108,6 +109,10 @@ macro_rules! conformance {
             if let Some(world) = super::$door() { body::few_buffers(&world) }
         }
         #[test]
+        fn a_full_send_buffer() {
+            if let Some(world) = super::$door() { body::a_full_send_buffer(&world) }
+        }
+        #[test]
         fn waits() {
             if let Some(world) = super::$door() { body::waits(&world) }
         }
@@ -179,6 +184,38 @@ fn counts_tell_what_was_lost_and_what_was_joined() {
     }
 }
 
+/// A socket that sends without checksums: the kernel refuses to cut runs for it.
+fn socket_that_cannot_cut() -> OwnedFd {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let one = 1i32;
+    // SAFETY: the pointer and the size are those of a live int.
+    let end = unsafe {
+        let value = (&raw const one).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, value, size_of_val(&one) as u32)
+    };
+    assert_eq!(end, 0);
+    socket.into()
+}
+
+#[test]
+fn runs_that_the_kernel_refuses_to_cut_are_cut_here_and_that_is_remembered() {
+    for choice in [Choice::Auto, Choice::Plain] {
+        let opener = UdpOpener::adopt(socket_that_cannot_cut(), &UdpOptions::default()).unwrap();
+        let mut a = opener.into_door(choice).unwrap();
+        let mut b = Kernel(Choice::Plain).open("127.0.0.1:0");
+        let mut expected = Vec::new();
+        for i in 0..5u8 {
+            let run: Vec<u8> = (0..10).flat_map(|j| vec![i * 10 + j; 500]).collect();
+            expected.extend(run.chunks(500).map(<[u8]>::to_vec));
+            send(&mut *a.udp, &SendMeta { segment_size: Some(500), ..meta(b.local_addr()) }, &run);
+            a.udp.flush().unwrap();
+        }
+        let got: Vec<Vec<u8>> = receive(&mut *b, 50).into_iter().map(|g| g.bytes).collect();
+        assert!(got == expected, "{} of 50 on {}", got.len(), a.chosen);
+        assert_eq!((a.counts.gso_refused(), a.counts.sends_refused()), (1, 0), "{}", a.chosen);
+    }
+}
+
 #[test]
 fn a_taken_or_foreign_address_is_named() {
     let alone = UdpOptions { share_port: false, ..UdpOptions::default() };
@@ -194,7 +231,7 @@ fn a_taken_or_foreign_address_is_named() {
 fn an_adopted_socket_serves_and_a_foreign_one_is_refused() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap();
-    let opener = edge_io::UdpOpener::adopt(socket.into(), &UdpOptions::default()).unwrap();
+    let opener = UdpOpener::adopt(socket.into(), &UdpOptions::default()).unwrap();
     let server = std::thread::spawn(move || {
         let mut door = opener.into_door(Choice::Auto).unwrap();
         receive(&mut *door.udp, 1)
@@ -204,5 +241,5 @@ fn an_adopted_socket_serves_and_a_foreign_one_is_refused() {
     other.flush().unwrap();
     assert_eq!(server.join().unwrap().len(), 1);
     let stream = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    assert!(edge_io::UdpOpener::adopt(stream.into(), &UdpOptions::default()).is_err());
+    assert!(UdpOpener::adopt(stream.into(), &UdpOptions::default()).is_err());
 }
