@@ -1,6 +1,6 @@
 //! What a thread sleeps on, and how others wake it: an eventfd behind a three-state word.
 //!
-//! In: [`Wake::wake`] from any thread. Out: [`Sleeper::sleep`], [`Sleeper::sleep_async`] and the doors' waits return.
+//! In: [`Wake::wake`] from any thread. Out: [`Sleeper::sleep`], [`AsyncSleeper::sleep`] and the doors' waits return.
 //! Waking a thread that is awake is one atomic swap and no system call; its next sleep returns at once. No wake is
 //! lost: what the waker did before `wake` is seen by the sleeper after it returned.
 //!
