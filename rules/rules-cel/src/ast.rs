@@ -5,6 +5,7 @@
 //! each other by [`ExprId`], so that dropping or cloning a tree never recurses.
 
 use crate::span::Span;
+use crate::token::is_plain_name;
 use std::fmt::Write as _;
 
 /// A node of one [`Ast`].
@@ -266,13 +267,14 @@ impl Ast {
         self.exprs.is_empty()
     }
 
-    /// The names of a plain dotted path (`a.b.c`, `.a.b`) and whether it begins with a dot; nothing for other nodes.
+    /// The names of a plain dotted path (`a.b.c`, `.a.b`) and whether it begins with a dot; nothing for other nodes, nor
+    /// where a name could only be written between back-ticks.
     pub fn path(&self, id: ExprId) -> Option<(bool, Vec<&Name>)> {
         let mut names = Vec::new();
         let mut at = id;
         loop {
             match &self.expr(at).kind {
-                ExprKind::Select { operand, optional: false, field, .. } => {
+                ExprKind::Select { operand, optional: false, field, .. } if is_plain_name(&field.text) => {
                     names.push(field);
                     at = *operand;
                 }

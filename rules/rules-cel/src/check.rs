@@ -22,6 +22,7 @@ use crate::ast::{Ast, ExprId, ExprKind, Literal};
 use crate::checked::{Checked, Constant, Local, LocalId, Node, NodeId, NodeKind};
 use crate::diagnostic::{Code, Collector, Diagnostic};
 use crate::env::Env;
+use crate::nearest::nearest;
 use crate::span::Span;
 use crate::types::Type;
 use infer::{Infer, deeper_than};
@@ -129,6 +130,11 @@ impl Checker<'_> {
     /// A type for messages: without variables.
     fn shown(&self, ty: &Type) -> String {
         self.infer.finish(ty).to_string()
+    }
+
+    /// Near names for a message; none where nothing more is told, so that hostile text does not cost their search.
+    fn near<'n>(&self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<String> {
+        if self.diagnostics.is_full() { Vec::new() } else { nearest(name, known) }
     }
 
     /// Says that `what` must be a bool, where the node is none.

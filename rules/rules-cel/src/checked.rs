@@ -2,7 +2,7 @@
 //!
 //! The checker makes it, whoever lowers or interprets reads it. Nodes live in one vector, children before parents, so
 //! that a single forward pass over [`Checked::nodes`] sees every operand before its user. Where there was a mistake
-//! stands a [`NodeKind::Error`] of type [`Type::Error`]; a tree from a check without diagnostics has none.
+//! stands a [`NodeKind::Error`], mostly of type [`Type::Error`]; a tree from a check without diagnostics has none.
 
 use crate::overload::Overload;
 use crate::span::Span;

@@ -148,6 +148,11 @@ impl Collector {
         }
     }
 
+    /// Whether nothing more is told, so that nobody need find good words for it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= crate::MAX_DIAGNOSTICS
+    }
+
     /// In the order of the text.
     pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| diagnostic.span);
@@ -176,6 +181,6 @@ fn draw(source: &str, span: Span, label: &str, out: &mut String) {
     let in_line = &source[start..(span.end as usize).clamp(start, line_start + line.len().max(start - line_start))];
     let indent = source[line_start..start].chars().count();
     let carets = in_line.chars().count().max(1);
-    let _ = writeln!(out, "  | {}", line.replace('\t', " "));
+    let _ = writeln!(out, "{}", format!("  | {}", line.replace('\t', " ")).trim_end());
     let _ = writeln!(out, "{}", format!("  | {}{} {label}", " ".repeat(indent), "^".repeat(carets)).trim_end());
 }

@@ -229,6 +229,16 @@ impl Lexer<'_, '_> {
         self.push(kind, start);
     }
 
+    /// Goes past a text in curly quotes, where it ends on its line.
+    fn curly_text(&mut self) {
+        let line = self.rest().lines().next().unwrap_or("");
+        let closer = line.find(['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\'', '"']);
+        if let Some(at) = closer {
+            let length = line[at..].chars().next().map_or(0, char::len_utf8);
+            self.at += at + length;
+        }
+    }
+
     /// Says what is wrong, and goes on as if the likely symbol stood there.
     fn bad_character(&mut self, c: char) {
         let start = self.at;
@@ -238,11 +248,9 @@ impl Lexer<'_, '_> {
             '=' => (Some(TokenKind::Equal), "`==` compares"),
             '&' => (Some(TokenKind::And), "`&&` means and"),
             '|' => (Some(TokenKind::Or), "`||` means or"),
-            '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '\u{201e}' => {
-                (Some(TokenKind::Bad), "use straight quotes")
-            }
+            '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '\u{201e}' => (Some(TokenKind::Bad), STRAIGHT_QUOTES),
             '\u{a0}' | '\u{feff}' | '\u{200b}' => (None, "it looks like a space or like nothing; delete it"),
-            '#' => (Some(TokenKind::Bad), "a comment begins with `//`"),
+            '#' => (None, "a comment begins with `//`"),
             _ => (Some(TokenKind::Bad), ""),
         };
         let shown = if c.is_control() || c.is_whitespace() || c == '\u{feff}' || c == '\u{200b}' {
@@ -250,6 +258,11 @@ impl Lexer<'_, '_> {
         } else {
             format!("`{c}` has no meaning here")
         };
+        match c {
+            '#' => self.comment(),
+            _ if help == STRAIGHT_QUOTES => self.curly_text(),
+            _ => {}
+        }
         let diagnostic = Diagnostic::new(Code::BadCharacter, span, shown);
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
         if let Some(kind) = kind {
@@ -257,6 +270,8 @@ impl Lexer<'_, '_> {
         }
     }
 }
+
+const STRAIGHT_QUOTES: &str = "use straight quotes";
 
 /// INVARIANT: texts are at most [`crate::MAX_TEXT_BYTES`] long, so every offset fits.
 fn offset(at: usize) -> u32 {

@@ -9,6 +9,18 @@
 //! the run-time meaning the definition gives: numbers of different types compare for equality without `dyn()` (also in
 //! `in`), and macros are written as the definition's extensions have them without being switched on.
 //!
+//! ```
+//! use rules_cel::{Env, NoTypes, Type, compile};
+//!
+//! let mut env = Env::new(&NoTypes);
+//! env.variable("deaths", Type::Int).named_constant("zones.hard", Type::list(Type::String));
+//! let checked = compile("deaths >= 3 && 'catacombs' in zones.hard", &env).expect("it is well typed");
+//! assert_eq!(checked.ty(), &Type::Bool);
+//!
+//! let mistakes = compile("deahts >= 3", &env).expect_err("a name is wrong");
+//! assert_eq!(mistakes[0].help.as_deref(), Some("did you mean `deaths`?"));
+//! ```
+//!
 //! Text may be hostile: its length ([`MAX_TEXT_BYTES`]), its nesting ([`MAX_NESTING`]) and the height of its tree
 //! ([`MAX_HEIGHT`]) are bounded, so neither the stack nor the time can be exhausted.
 //!

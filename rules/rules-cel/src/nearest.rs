@@ -9,7 +9,8 @@ const MAX_OFFERED: usize = 3;
 /// Longer names are not compared, so that the time stays small.
 const MAX_NAME_CHARS: usize = 64;
 
-/// At most three of `known` that are near to `name`: a third of its characters may differ, and at least one.
+/// At most three of `known` that are near to `name`: a third of its characters may differ, and at least one; or that it
+/// abbreviates.
 pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<String> {
     let wanted: Vec<char> = name.to_lowercase().chars().collect();
     let limit = (wanted.len() / 3).max(1);
@@ -21,12 +22,25 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<
             let comparable =
                 chars.len().abs_diff(wanted.len()) <= limit && wanted.len().max(chars.len()) <= MAX_NAME_CHARS;
             let distance = if comparable { distance(&wanted, &chars) } else { usize::MAX };
-            (distance <= limit && distance < wanted.len()).then_some((distance, candidate))
+            if distance <= limit && distance < wanted.len() {
+                return Some((distance, candidate));
+            }
+            abbreviates(&wanted, &chars).then_some((limit + 1, candidate))
         })
         .collect();
     near.sort_unstable();
     near.dedup();
     near.into_iter().take(MAX_OFFERED).map(|(_, candidate)| candidate.to_owned()).collect()
+}
+
+/// Whether the one is the other with letters left out: `lvl` of `level`, `plat` of `platform`.
+fn abbreviates(short: &[char], long: &[char]) -> bool {
+    let ends_alike = short.last() == long.last() || long.starts_with(short);
+    if short.len() < 3 || short.len() >= long.len() || short.first() != long.first() || !ends_alike {
+        return false;
+    }
+    let mut rest = long.iter();
+    short.iter().all(|wanted| rest.any(|c| c == wanted))
 }
 
 /// Edits from `left` to `right`, a swap of two neighbours counting as one.
@@ -63,6 +77,12 @@ mod tests {
     #[test]
     fn short_names_do_not_match_everything() {
         assert!(nearest("x", ["y", "z"]).is_empty());
-        assert_eq!(nearest("lvl", ["level", "lv"]), ["lv"]);
+        assert_eq!(nearest("lvl", ["level", "lv"]), ["lv", "level"]);
+    }
+
+    #[test]
+    fn abbreviations_are_known() {
+        assert_eq!(nearest("lvl", ["level", "live", "lovely"]), ["level"]);
+        assert_eq!(nearest("plat", ["platform", "latency"]), ["platform"]);
     }
 }

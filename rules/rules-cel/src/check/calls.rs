@@ -4,11 +4,11 @@
 //! overloads that are possible stay in the node.
 
 use super::Checker;
+use super::operators::unwrapped;
 use crate::ast::{ExprId, Name};
 use crate::checked::{NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::env::Signature;
-use crate::nearest::nearest;
 use crate::overload::Overload;
 use crate::span::Span;
 use crate::types::Type;
@@ -137,8 +137,8 @@ impl Checker<'_> {
     fn extreme(&mut self, span: Span, name: &str, name_span: Span, overload: Overload, args: Vec<NodeId>) -> NodeId {
         let types: Vec<Type> = args.iter().map(|arg| self.ty(*arg)).collect();
         let inner = match types.as_slice() {
-            [Type::List(element)] => vec![(**element).clone()],
-            types => types.to_vec(),
+            [Type::List(element)] => vec![unwrapped(element).clone()],
+            types => types.iter().map(unwrapped).cloned().collect(),
         };
         let is_number = |ty: &Type| ty.is_number() || matches!(ty, Type::Dyn | Type::Error | Type::Param(_));
         if let Some(first) = inner.first()
@@ -167,20 +167,25 @@ impl Checker<'_> {
         let style = || self.env.signatures(name).filter(|signature| signature.method == method);
         let fitting: Vec<_> = style().filter(same_receiver).collect();
         let Some(receiver) = receiver else {
-            let takes: Vec<_> = style().map(|signature| self.shown_list(&signature.params)).collect();
+            let takes: Vec<_> = style().map(|signature| declared_list(&signature.params)).collect();
             let message = format!("`{name}` does not take {shown}");
             return Diagnostic::new(Code::NoOverload, at, message).help(takes_one_of(&takes, MAX_SHOWN));
         };
         let receiver = self.shown(receiver);
         if fitting.is_empty() {
-            let of: Vec<_> = style().map(|signature| self.shown(&signature.params[0])).collect();
+            let of: Vec<_> = style().map(|signature| signature.params[0].to_string()).collect();
             let message = format!("{receiver} has no method `{name}`");
             return Diagnostic::new(Code::NoOverload, at, message)
                 .help(format!("it is a method of {}", listed(&of, MAX_SHOWN)));
         }
-        let takes: Vec<_> = fitting.iter().map(|signature| self.shown_list(&signature.params[1..])).collect();
+        let takes: Vec<_> = fitting.iter().map(|signature| declared_list(&signature.params[1..])).collect();
         let message = format!("`{name}` of {receiver} does not take {shown}");
         Diagnostic::new(Code::NoOverload, at, message).help(takes_one_of(&takes, MAX_SHOWN))
+    }
+
+    /// A translation, or near names.
+    fn offered<'n>(&self, name: &str, known: impl Iterator<Item = &'n str>) -> Vec<String> {
+        translated(name).map_or_else(|| self.near(name, known), |translation| vec![translation])
     }
 
     fn unknown_function(&self, name: &str, at: Span) -> Diagnostic {
@@ -189,7 +194,7 @@ impl Checker<'_> {
             return diagnostic.help(format!("it is a method: write `x.{name}(…)`"));
         }
         let functions = self.env.function_names().into_iter().filter(|name| self.has_style(name, false));
-        diagnostic.candidates(nearest(name, functions.chain(super::macros::FUNCTIONS)))
+        diagnostic.candidates(self.offered(name, functions.chain(super::macros::FUNCTIONS)))
     }
 
     fn unknown_method(&self, name: &str, at: Span) -> Diagnostic {
@@ -198,13 +203,42 @@ impl Checker<'_> {
             return diagnostic.help(format!("it is a function: write `{name}(x)`"));
         }
         let methods = self.env.function_names().into_iter().filter(|name| self.has_style(name, true));
-        diagnostic.candidates(nearest(name, methods.chain(super::macros::METHODS)))
+        diagnostic.candidates(self.offered(name, methods.chain(super::macros::METHODS)))
     }
 }
 
 /// Whether both are, say, lists, whatever is inside.
 fn same_kind(left: &Type, right: &Type) -> bool {
     left.is_dyn_or_error() || std::mem::discriminant(left) == std::mem::discriminant(right)
+}
+
+/// Types of a signature, its letters as they are.
+fn declared_list(types: &[Type]) -> String {
+    let shown: Vec<_> = types.iter().map(Type::to_string).collect();
+    format!("({})", shown.join(", "))
+}
+
+/// What other languages call it, and what it is called here.
+fn translated(name: &str) -> Option<String> {
+    let known = match name {
+        "length" | "len" | "count" => "size",
+        "lower" | "toLower" | "toLowerCase" | "lowercase" => "lowerAscii",
+        "upper" | "toUpper" | "toUpperCase" | "uppercase" => "upperAscii",
+        "includes" => "contains",
+        "substr" | "slice" => "substring",
+        "any" | "some" => "exists",
+        "every" => "all",
+        "max" => "math.greatest",
+        "min" => "math.least",
+        "abs" => "math.abs",
+        "floor" => "math.floor",
+        "ceil" => "math.ceil",
+        "round" => "math.round",
+        "str" | "toString" => "string",
+        "float" => "double",
+        _ => return None,
+    };
+    Some(known.to_owned())
 }
 
 fn takes_one_of(takes: &[String], max: usize) -> String {

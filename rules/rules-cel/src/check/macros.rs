@@ -74,7 +74,8 @@ impl Checker<'_> {
     }
 
     fn misshapen(&mut self, span: Span, name: &Name, args: &[ExprId], usage: &str) -> NodeId {
-        let message = format!("`{}` is not written with {} arguments", name.text, args.len());
+        let plural = if args.len() == 1 { "" } else { "s" };
+        let message = format!("`{}` is not written with {} argument{plural}", name.text, args.len());
         let diagnostic = Diagnostic::new(Code::BadMacro, name.span, message).help(format!("write {usage}"));
         self.fail(span, diagnostic)
     }

@@ -8,7 +8,6 @@ use crate::ast::{ExprId, ExprKind, Name};
 use crate::checked::{Constant, FieldRef, LocalId, NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::env::Declared;
-use crate::nearest::nearest;
 use crate::span::Span;
 use crate::types::Type;
 
@@ -122,13 +121,17 @@ impl Checker<'_> {
             return None;
         }
         let message = format!("there is no `{prefix}{}`", second.text);
-        let near = nearest(&second.text, below.iter().copied());
+        let near = self.near(&second.text, below.iter().copied());
         let near = near.into_iter().map(|name| format!("{prefix}{name}")).collect();
         let diagnostic = Diagnostic::new(Code::UnknownName, at.to(second.span), message).candidates(near);
         Some(if diagnostic.candidates.is_empty() { diagnostic.help(one_of(&prefix, below)) } else { diagnostic })
     }
 
     fn unknown_name(&self, at: Span, name: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::new(Code::UnknownName, at, format!("nothing is named `{name}`"));
+        if self.diagnostics.is_full() {
+            return diagnostic;
+        }
         let mut candidates: Vec<String> = self
             .env
             .declared_names()
@@ -145,9 +148,9 @@ impl Checker<'_> {
                 .map(str::to_owned),
         );
         let locals = self.scope.iter().map(|local| self.locals[local.index()].name.as_str());
-        candidates.extend(nearest(name, self.env.declared_names().chain(locals).chain(["true", "false", "null"])));
+        candidates.extend(self.near(name, self.env.declared_names().chain(locals).chain(["true", "false", "null"])));
         candidates.truncate(3);
-        Diagnostic::new(Code::UnknownName, at, format!("nothing is named `{name}`")).candidates(candidates)
+        diagnostic.candidates(candidates)
     }
 
     /// The field of a checked operand.
@@ -191,7 +194,7 @@ impl Checker<'_> {
     pub(super) fn unknown_field(&self, message: &str, field: &Name) -> Diagnostic {
         let known = self.env.provider().field_names(message);
         let text = format!("no field `{}` on {message}", field.text);
-        let near = nearest(&field.text, known.iter().map(String::as_str));
+        let near = self.near(&field.text, known.iter().map(String::as_str));
         let mut diagnostic = Diagnostic::new(Code::UnknownField, field.span, text).candidates(near);
         diagnostic.message_type = Some(message.to_owned());
         let listed = diagnostic.candidates.is_empty() && !known.is_empty();

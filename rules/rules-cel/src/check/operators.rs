@@ -173,7 +173,7 @@ impl Checker<'_> {
 }
 
 /// The primitive inside a wrapper, or the type itself.
-fn unwrapped(ty: &Type) -> &Type {
+pub(super) fn unwrapped(ty: &Type) -> &Type {
     match ty {
         Type::Wrapper(inner) => inner,
         ty => ty,
@@ -189,8 +189,11 @@ fn mismatch_help(op: BinaryOp, left: &Type, right: &Type) -> Option<String> {
             "this value is never null; ask with `has(x.field)` whether a field is set".into()
         }
         _ if left.is_number() && right.is_number() && left != right => {
-            let to = if has(&Type::Double) { "double" } else { "int" };
-            format!("convert one side: `{to}(x)`")
+            if has(&Type::Double) {
+                "convert one side: `double(x)`".into()
+            } else {
+                "convert one side: `int(x)`; a uint is written `1u`".into()
+            }
         }
         (BinaryOp::Add, ..) if has(&Type::String) && (left.is_number() || right.is_number() || has(&Type::Bool)) => {
             "convert the other side: `string(x)`".into()

@@ -250,7 +250,65 @@ fn unknown_names() {
             "event.zone.contain('x')",
             "nothing.like.this && neither(that)",
         ],
-        &expect![[""]],
+        &expect![[r#"
+            error[unknown-field]: no field `lvl` on game.v1.PlayerDied
+              | event.lvl >= 10 && event.zoen == 'x'
+              |       ^^^ did you mean `level`?
+            error[unknown-field]: no field `zoen` on game.v1.PlayerDied
+              | event.lvl >= 10 && event.zoen == 'x'
+              |                          ^^^^ did you mean `zone`?
+            error[unknown-name]: nothing is named `level`
+              | level > 3
+              | ^^^^^ did you mean `event.level`?
+            error[unknown-name]: there is no `conn.platfrom`
+              | conn.platfrom == 'pc'
+              | ^^^^^^^^^^^^^ did you mean `conn.platform`?
+            error[unknown-name]: there is no `conn.os`
+              | conn.os == 'pc'
+              | ^^^^^^^ there are `conn.platform`, `conn.region`
+            error[unknown-name]: nothing is named `zone`
+              | zone.hard == ['x']
+              | ^^^^ did you mean `event.zone`?
+            error[unknown-name]: nothing is named `deahts`
+              | deahts > 3
+              | ^^^^^^ did you mean `deaths`?
+            error[unknown-field]: no field `z` on game.v1.Position
+              | event.where.z > 1.0
+              |             ^ there are `x`, `y`
+            error[unknown-name]: nothing is named `True`
+              | True
+              | ^^^^ did you mean `true`?
+            error[unknown-function]: there is no method `lenght`
+              | player.id.lenght() > 3
+              |           ^^^^^^
+            error[unknown-function]: there is no function `contains`
+              | contains(event.zone, 'x')
+              | ^^^^^^^^ it is a method: write `x.contains(…)`
+            error[unknown-function]: there is no method `length`
+              | event.items.length() + sizee(event.items)
+              |             ^^^^^^ did you mean `size`?
+            error[unknown-function]: there is no function `sizee`
+              | event.items.length() + sizee(event.items)
+              |                        ^^^^^ did you mean `size`?
+            error[unknown-type]: there is no message type `Positon`
+              | Positon{x: 1.0}
+              | ^^^^^^^
+            error[unknown-field]: no field `z` on game.v1.Position
+              | Position{x: 1.0, z: 2.0}
+              |                  ^ there are `x`, `y`
+            error[unknown-function]: there is no method `contain`
+              | event.zone.contain('x')
+              |            ^^^^^^^ did you mean `contains`?
+            error[unknown-name]: nothing is named `nothing`
+              | nothing.like.this && neither(that)
+              | ^^^^^^^
+            error[unknown-function]: there is no function `neither`
+              | nothing.like.this && neither(that)
+              |                      ^^^^^^^
+            error[unknown-name]: nothing is named `that`
+              | nothing.like.this && neither(that)
+              |                              ^^^^
+        "#]],
     );
 }
 
@@ -280,6 +338,8 @@ fn wrong_types() {
             "event.zone.substring('a')",
             "event.level.contains('a')",
             "int([1])",
+            "size(1)",
+            "1.size()",
             "PlayerDied{gold: 5, zone: 1}",
             "{1.5: 2}",
             "[?1]",
@@ -287,7 +347,107 @@ fn wrong_types() {
             "event.?where.x > 1.0",
             "geo.distance(1, 2)",
         ],
-        &expect![[""]],
+        &expect![[r#"
+            error[no-overload]: int and string are never equal
+              | event.level == '10'
+              |             ^^ numbers stand without quotes; convert a text with `int(x)`
+            error[no-overload]: string and null are never equal
+              | event.zone == null
+              |            ^^ this value is never null; ask with `has(x.field)` whether a field is set
+            error[no-overload]: `+` does not take string and int
+              | event.zone + event.level
+              |            ^ convert the other side: `string(x)`
+            error[no-overload]: `+` does not take uint and int
+              | event.gold + 1
+              |            ^ convert one side: `int(x)`; a uint is written `1u`
+            error[no-overload]: uint and bool are never equal
+              | event.gold == true
+              |            ^^
+            error[no-overload]: `!` does not take string
+              | !event.zone && -event.gold > 0
+              | ^ compare it: `x == ''`
+            error[no-overload]: `-` does not take uint
+              | !event.zone && -event.gold > 0
+              |                ^ convert it: `-int(x)`
+            error[wrong-type]: what `&&` joins must be bool; this is int
+              | event.level && event.items
+              | ^^^^^^^^^^^ compare it, for example with `> 0`
+            error[wrong-type]: what `&&` joins must be bool; this is list(string)
+              | event.level && event.items
+              |                ^^^^^^^^^^^ ask for its size, for example with `size(x) > 0`
+            error[no-overload]: `in` needs a list or a map on its right, not string
+              | event.zone in 'catacombs'
+              |            ^^ to search inside a text write `x.contains(y)`
+            error[no-overload]: int is never in list(string)
+              | event.level in zones.hard
+              |             ^^
+            error[no-overload]: `>` does not take timestamp and int
+              | event.at > 5
+              |          ^ write a length of time as `duration('5m')`, a moment as `timestamp('2026-01-01T00:00:00Z')`
+            error[no-overload]: `-` does not take timestamp and int
+              | event.at - 300
+              |          ^ write a length of time as `duration('5m')`, a moment as `timestamp('2026-01-01T00:00:00Z')`
+            error[wrong-type]: the condition before `?` must be bool; this is int
+              | event.level ? 1 : 2
+              | ^^^^^^^^^^^ compare it, for example with `> 0`
+            error[wrong-type]: the two values of `? :` differ in type: int and string
+              | true ? 1 : 'x'
+              |      ^ convert the other side: `string(x)`
+            error[not-selectable]: string has no elements to index
+              | event.zone[0] == 'c'
+              |           ^^^ write `x.charAt(0)` or `x.substring(0, 1)`
+            error[wrong-type]: list(string) is indexed by int, not by string
+              | event.items['a']
+              |             ^^^
+            error[not-selectable]: int has no field `x`
+              | event.level.x
+              |             ^
+            error[not-selectable]: timestamp has no field `hour`
+              | event.at.hour
+              |          ^^^^ call a method, for example `x.getHours()`
+            error[not-selectable]: list(string) has no field `name`
+              | event.items.name
+              |             ^^^^ ask for an element: `x[0].…`, or for some: `x.exists(e, e.…)`
+            error[not-selectable]: the keys of this map are int, so it has no field `x`
+              | event.by_slot.x
+              |               ^ write the key in brackets: `x[key]`
+            error[no-overload]: `substring` of string does not take (string)
+              | event.zone.substring('a')
+              |            ^^^^^^^^^ it takes (int) or (int, int)
+            error[no-overload]: int has no method `contains`
+              | event.level.contains('a')
+              |             ^^^^^^^^ it is a method of string
+            error[no-overload]: `int` does not take (list(int))
+              | int([1])
+              | ^^^ it takes (int) or (uint) or (double) or (string) …
+            error[no-overload]: `size` does not take (int)
+              | size(1)
+              | ^^^^ it takes (string) or (bytes) or (list(A)) or (map(A, B))
+            error[no-overload]: int has no method `size`
+              | 1.size()
+              |   ^^^^ it is a method of string or bytes or list(A) or map(A, B)
+            error[wrong-type]: field `gold` is uint; this is int
+              | PlayerDied{gold: 5, zone: 1}
+              |                  ^ convert it: `uint(x)`
+            error[wrong-type]: field `zone` is string; this is int
+              | PlayerDied{gold: 5, zone: 1}
+              |                           ^
+            error[wrong-type]: a key is bool, int, uint or string; this is double
+              | {1.5: 2}
+              |  ^^^
+            error[wrong-type]: after `?` stands an optional; this is int
+              | [?1]
+              |   ^ leave the `?` out, or read with `.?field` or `[?key]`
+            error[no-overload]: `math.greatest` does not take (string)
+              | math.greatest('a')
+              | ^^^^^^^^^^^^^ it takes numbers, or one list of numbers
+            error[no-overload]: `>` does not take optional(double) and double
+              | event.?where.x > 1.0
+              |                ^ take the value out: `x.orValue(default)`
+            error[no-overload]: `geo.distance` does not take (int, int)
+              | geo.distance(1, 2)
+              | ^^^^^^^^^^^^ it takes (game.v1.Position, game.v1.Position)
+        "#]],
     );
 }
 
@@ -318,8 +478,8 @@ fn macros_misused() {
               |     ^^^^^^^^^
             error[unknown-field]: no field `lvl` on game.v1.PlayerDied
               | has(event.lvl)
-              |           ^^^ there are `at`, `by_slot`, `counts`, `extra`, `gold`, `guild`, `items`, `level`, …
-            error[bad-macro]: `exists` is not written with 1 arguments
+              |           ^^^ did you mean `level`?
+            error[bad-macro]: `exists` is not written with 1 argument
               | event.items.exists(i)
               |             ^^^^^^ write `x.exists(name, condition)` or `x.exists(key, value, condition)`
             error[bad-macro]: a plain name is needed here, for the macro's variable
@@ -355,7 +515,20 @@ fn macros_misused() {
 
 #[test]
 fn one_mistake_is_told_once() {
-    check_mistakes(&["(event.lvl + 1) * 2 > 3 ? event.lvl.foo() : [event.lvl].map(x, x.y)[0].z"], &expect![[""]]);
+    check_mistakes(
+        &["(event.lvl + 1) * 2 > 3 ? event.lvl.foo() : [event.lvl].map(x, x.y)[0].z"],
+        &expect![[r#"
+            error[unknown-field]: no field `lvl` on game.v1.PlayerDied
+              | (event.lvl + 1) * 2 > 3 ? event.lvl.foo() : [event.lvl].map(x, x.y)[0].z
+              |        ^^^ did you mean `level`?
+            error[unknown-field]: no field `lvl` on game.v1.PlayerDied
+              | (event.lvl + 1) * 2 > 3 ? event.lvl.foo() : [event.lvl].map(x, x.y)[0].z
+              |                                 ^^^ did you mean `level`?
+            error[unknown-field]: no field `lvl` on game.v1.PlayerDied
+              | (event.lvl + 1) * 2 > 3 ? event.lvl.foo() : [event.lvl].map(x, x.y)[0].z
+              |                                                    ^^^ did you mean `level`?
+        "#]],
+    );
 }
 
 #[test]
@@ -371,7 +544,19 @@ fn error_nodes_of_the_parser_are_silent() {
 fn what_a_tree_resolves_to() {
     let checked = compile("event.items.map(i, i != '', conn.platform + i) == zones.hard", &env()).expect("it is right");
     let lines: String = checked.nodes().map(|(id, node)| format!("{}: {:?}\n", id.index(), node.kind)).collect();
-    expect![[""]].assert_eq(&lines);
+    expect![[r#"
+        0: Variable { name: "event" }
+        1: Field { operand: NodeId(0), field: FieldRef { message: "game.v1.PlayerDied", name: "items", index: 5 }, optional: false }
+        2: Local(LocalId(0))
+        3: Constant(String(""))
+        4: Call { overloads: [NotEquals], args: [NodeId(2), NodeId(3)] }
+        5: Variable { name: "conn.platform" }
+        6: Local(LocalId(0))
+        7: Call { overloads: [AddString], args: [NodeId(5), NodeId(6)] }
+        8: Comprehension(Comprehension { fold: List, range: NodeId(1), first: LocalId(0), second: None, filter: Some(NodeId(4)), body: NodeId(7) })
+        9: NamedConstant { name: "zones.hard" }
+        10: Call { overloads: [Equals], args: [NodeId(8), NodeId(9)] }
+    "#]].assert_eq(&lines);
 }
 
 #[test]
@@ -413,9 +598,9 @@ fn the_highest_trees_fit_a_small_stack() {
         "[1]".to_owned() + &".map(x, [x])".repeat(crate::MAX_HEIGHT - 5),
         "any.all(x, ".repeat(60) + "x" + &")".repeat(60),
         "cel.bind(a, [[[[[[[[[[[[1]]]]]]]]]]]], ".to_owned()
-            + &"cel.bind(a, [[[[[[[[[[[[a]]]]]]]]]]]], ".repeat(60)
+            + &"cel.bind(a, [[[[[[[[[[[[a]]]]]]]]]]]], ".repeat(50)
             + "a"
-            + &")".repeat(61),
+            + &")".repeat(51),
     ];
     let small = std::thread::Builder::new().stack_size(1024 * 1024);
     let body = move || {

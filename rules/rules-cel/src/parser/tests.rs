@@ -78,7 +78,24 @@ fn primaries() {
             "optional.of(x).or(y)",
             "(((a)))",
         ],
-        &expect![[""]],
+        &expect![[r#"
+            []  =>  [ ]
+            [1, 2,]  =>  [ Int(1) Int(2) ]
+            [?a, b]  =>  [ ?a b ]
+            {}  =>  { }
+            {'a': 1, ?b: 2,}  =>  { String("a"): Int(1) ?b: Int(2) }
+            M{}  =>  (new M)
+            .pkg.M{f: 1, ?g: x, `h-i`: 3,}  =>  (new .pkg.M "f": Int(1) ?"g": x "h-i": Int(3))
+            a.?b[?c].`d/e`  =>  (select."d/e" (index? (select.?"b" a) c))
+            has(a.b) && l.exists(x, x > 0)  =>  (And (call has (select."b" a)) (call exists of l x (Greater x Int(0))))
+            .f(x) + .y  =>  (Add (call .f x) .y)
+            a.for.while  =>  (select."while" (select."for" a))
+            M{as: 1, package: 2}  =>  (new M "as": Int(1) "package": Int(2))
+            f() // to the end
+              + 1  =>  (Add (call f) Int(1))
+            optional.of(x).or(y)  =>  (call or of (call of of optional x) y)
+            (((a)))  =>  a
+        "#]],
     );
 }
 
@@ -135,38 +152,260 @@ fn spans_cover_operators_and_parentheses() {
 
 #[test]
 fn mistakes_in_tokens() {
-    check_mistakes("a = 'b' & c | d", &expect![[""]]);
-    check_mistakes("duration < 5m && x == 5d && y == 12abc", &expect![[""]]);
-    check_mistakes("9223372036854775808 + 99999999999999999999u + 0x + 1e999", &expect![[""]]);
-    check_mistakes(r"'\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'", &expect![[""]]);
-    check_mistakes("'open\n&& b", &expect![[""]]);
-    check_mistakes("\u{201c}pc\u{201d} == a # note", &expect![[""]]);
-    check_mistakes("a.`b", &expect![[""]]);
+    check_mistakes(
+        "a = 'b' & c | d",
+        &expect![[r#"
+        error[bad-character]: `=` has no meaning here
+          | a = 'b' & c | d
+          |   ^ `==` compares
+        error[bad-character]: `&` has no meaning here
+          | a = 'b' & c | d
+          |         ^ `&&` means and
+        error[bad-character]: `|` has no meaning here
+          | a = 'b' & c | d
+          |             ^ `||` means or
+    "#]],
+    );
+    check_mistakes(
+        "duration < 5m && x == 5d && y == 12abc",
+        &expect![[r#"
+        error[bad-number]: `5m` is not a number
+          | duration < 5m && x == 5d && y == 12abc
+          |            ^^ write a length of time as `duration('5m')`
+        error[bad-number]: `5d` is not a number
+          | duration < 5m && x == 5d && y == 12abc
+          |                       ^^ write days in hours, as in `duration('24h')`
+        error[bad-number]: `12abc` is not a number
+          | duration < 5m && x == 5d && y == 12abc
+          |                                  ^^^^^
+    "#]],
+    );
+    check_mistakes(
+        "9223372036854775808 + 99999999999999999999u + 0x + 1e999",
+        &expect![[r#"
+        error[bad-number]: `9223372036854775808` is too large for an int
+          | 9223372036854775808 + 99999999999999999999u + 0x + 1e999
+          | ^^^^^^^^^^^^^^^^^^^
+        error[bad-number]: `99999999999999999999u` is too large for a uint
+          | 9223372036854775808 + 99999999999999999999u + 0x + 1e999
+          |                       ^^^^^^^^^^^^^^^^^^^^^
+        error[bad-number]: `0x` is not a number
+          | 9223372036854775808 + 99999999999999999999u + 0x + 1e999
+          |                                               ^^ hex digits follow `0x`
+        error[bad-number]: `1e999` is too large for a double
+          | 9223372036854775808 + 99999999999999999999u + 0x + 1e999
+          |                                                    ^^^^^
+    "#]],
+    );
+    check_mistakes(
+        r"'\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'",
+        &expect![[r#"
+        error[bad-escape]: there is no escape `\d`
+          | '\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'
+          |  ^^ write `\\` for a backslash, or put `r` before the text: `r'\d+'`
+        error[bad-escape]: the escape `\u` needs 4 hex digits
+          | '\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'
+          |          ^^ write `\\` for a backslash, or put `r` before the text: `r'\d+'`
+        error[bad-escape]: U+D800 is not a character
+          | '\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'
+          |                   ^^^^^^ write `\\` for a backslash, or put `r` before the text: `r'\d+'`
+        error[bad-escape]: `\u` cannot stand in bytes
+          | '\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'
+          |                               ^^ write `\\` for a backslash, or put `r` before the text: `r'\d+'`
+        error[bad-escape]: there is no escape `\4`
+          | '\d+' + '\u12' + '\ud800' + b'\u0041' + '\400'
+          |                                          ^^ write `\\` for a backslash, or put `r` before the text: `r'\d+'`
+    "#]],
+    );
+    check_mistakes(
+        "'open\n&& b",
+        &expect![[r#"
+        error[bad-string]: the text after ' is not closed
+          | 'open
+          | ^^^^^ put ' at its end
+    "#]],
+    );
+    check_mistakes(
+        "\u{201c}pc\u{201d} == a # note",
+        &expect![[r#"
+            error[bad-character]: `“` has no meaning here
+              | “pc” == a # note
+              | ^ use straight quotes
+            error[bad-character]: `#` has no meaning here
+              | “pc” == a # note
+              |           ^ a comment begins with `//`
+        "#]],
+    );
+    check_mistakes(
+        "a.`b",
+        &expect![[r#"
+        error[bad-string]: the name between back-ticks is not well formed
+          | a.`b
+          |   ^^ letters, digits, `_`, `.`, `-`, `/` and spaces may stand between back-ticks
+    "#]],
+    );
 }
 
 #[test]
 fn mistakes_in_grammar() {
-    check_mistakes("", &expect![[""]]);
-    check_mistakes("a and b", &expect![[""]]);
-    check_mistakes("a && && b", &expect![[""]]);
-    check_mistakes("a &&", &expect![[""]]);
-    check_mistakes("f(1 2, 3 4) + [5 6]", &expect![[""]]);
-    check_mistakes("(a + b", &expect![[""]]);
-    check_mistakes("[a, b)", &expect![[""]]);
-    check_mistakes("a ? b", &expect![[""]]);
-    check_mistakes("a ? b ? c : d : e", &expect![[""]]);
-    check_mistakes("{a: 1, b, 'c' 2}", &expect![[""]]);
-    check_mistakes("M{1: 2, a b, c: 3}", &expect![[""]]);
-    check_mistakes("if + a.in + `b` + a.", &expect![[""]]);
-    check_mistakes("(a.b){c: 1}", &expect![[""]]);
-    check_mistakes("f(a,) + g(,)", &expect![[""]]);
-    check_mistakes("rb'x'", &expect![[""]]);
+    check_mistakes(
+        "",
+        &expect![[r#"
+            error[unexpected]: expected a value, found the end
+              |
+              | ^
+        "#]],
+    );
+    check_mistakes(
+        "a and b",
+        &expect![[r#"
+        error[unexpected]: expected an operator or the end, found `and`
+          | a and b
+          |   ^^^ `&&` means and
+    "#]],
+    );
+    check_mistakes(
+        "a && && b",
+        &expect![[r#"
+        error[unexpected]: expected a value, found `&&`
+          | a && && b
+          |      ^^
+    "#]],
+    );
+    check_mistakes(
+        "a &&",
+        &expect![[r#"
+        error[unexpected]: expected a value, found the end
+          | a &&
+          |     ^
+    "#]],
+    );
+    check_mistakes(
+        "f(1 2, 3 4) + [5 6]",
+        &expect![[r#"
+        error[unexpected]: expected `,` or `)`, found `2`
+          | f(1 2, 3 4) + [5 6]
+          |     ^
+        error[unexpected]: expected `,` or `)`, found `4`
+          | f(1 2, 3 4) + [5 6]
+          |          ^
+        error[unexpected]: expected `,` or `]`, found `6`
+          | f(1 2, 3 4) + [5 6]
+          |                  ^
+    "#]],
+    );
+    check_mistakes(
+        "(a + b",
+        &expect![[r#"
+        error[unclosed]: `(` is not closed
+          | (a + b
+          | ^ `)` is missing
+    "#]],
+    );
+    check_mistakes(
+        "[a, b)",
+        &expect![[r#"
+        error[unexpected]: expected `,` or `]`, found `)`
+          | [a, b)
+          |      ^
+    "#]],
+    );
+    check_mistakes(
+        "a ? b",
+        &expect![[r#"
+        error[unexpected]: expected `:` and the other value, found the end
+          | a ? b
+          |      ^
+          | a ? b
+          |   ^ for this question mark
+    "#]],
+    );
+    check_mistakes(
+        "a ? b ? c : d : e",
+        &expect![[r#"
+        error[unexpected]: expected `:` and the other value, found `?`
+          | a ? b ? c : d : e
+          |       ^ put the inner condition in parentheses
+          | a ? b ? c : d : e
+          |   ^ for this question mark
+    "#]],
+    );
+    check_mistakes(
+        "{a: 1, b, 'c' 2}",
+        &expect![[r#"
+        error[unexpected]: expected `:` and the key's value, found `,`
+          | {a: 1, b, 'c' 2}
+          |         ^
+        error[unexpected]: expected `:` and the key's value, found `2`
+          | {a: 1, b, 'c' 2}
+          |               ^
+    "#]],
+    );
+    check_mistakes(
+        "M{1: 2, a b, c: 3}",
+        &expect![[r#"
+        error[unexpected]: expected a field's name, found `1`
+          | M{1: 2, a b, c: 3}
+          |   ^
+        error[unexpected]: expected `:` and the field's value, found `b`
+          | M{1: 2, a b, c: 3}
+          |           ^
+    "#]],
+    );
+    check_mistakes(
+        "if + a.in + `b` + a.",
+        &expect![[r#"
+        error[reserved]: `if` is a reserved word
+          | if + a.in + `b` + a.
+          | ^^ choose another name
+        error[unexpected]: expected a field's name, found `in`
+          | if + a.in + `b` + a.
+          |        ^^ put the name between back-ticks
+        error[unexpected]: a name between back-ticks can only be a field
+          | if + a.in + `b` + a.
+          |             ^^^ write it after a dot
+        error[unexpected]: expected a field's name, found the end
+          | if + a.in + `b` + a.
+          |                     ^
+    "#]],
+    );
+    check_mistakes(
+        "(a.b){c: 1}",
+        &expect![[r#"
+        error[unexpected]: expected an operator or the end, found `{`
+          | (a.b){c: 1}
+          |      ^
+    "#]],
+    );
+    check_mistakes(
+        "f(a,) + g(,)",
+        &expect![[r#"
+        error[unexpected]: expected a value, found `)`
+          | f(a,) + g(,)
+          |     ^
+        error[unexpected]: expected a value, found `,`
+          | f(a,) + g(,)
+          |           ^
+        error[unexpected]: expected a value, found `)`
+          | f(a,) + g(,)
+          |            ^
+    "#]],
+    );
+    check_mistakes(
+        "rb'x'",
+        &expect![[r#"
+        error[unexpected]: expected an operator or the end, found a text
+          | rb'x'
+          |   ^^^
+    "#]],
+    );
 }
 
 #[test]
 fn a_mistake_leaves_the_rest_of_the_tree() {
     let parsed = parse("event.level >= && event.zone == 'x'");
-    expect![[r#"(And (GreaterEqual (select."level" event) <error>) (Equal (select."zone" event) String("x")))"#]].assert_eq(&parsed.ast.outline());
+    expect![[r#"(And (GreaterEqual (select."level" event) <error>) (Equal (select."zone" event) String("x")))"#]]
+        .assert_eq(&parsed.ast.outline());
 }
 
 #[test]
