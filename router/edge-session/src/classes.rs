@@ -70,6 +70,7 @@ impl ClassState {
         self.finished.len()
     }
 
+    //= protocol.md#reliable-3
     /// The first event of a connection continues at or below the receipts plus one, each further one is the next number.
     pub(crate) fn admit(&mut self, seq: Seq) -> Result<Admitted, SeqError> {
         let Seq(seq) = seq;

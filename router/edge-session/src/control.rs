@@ -80,13 +80,14 @@ impl Session {
         self.phase = Phase::Answer;
     }
 
+    //= protocol.md#reauth-1
     /// A fresh token for the same bearer moves the session's end; whom it is about never changes.
     fn on_reauth(&mut self, token: &str, context: &mut Context) -> Result<(), CloseReason> {
         let Some(who) = &mut self.established else { unreachable!("a session that answers HELLO is established") };
         let verified = context.verifier.verify(token.as_bytes(), context.unix_ms, &context.deny);
         let claims = verified.map_err(|error| CloseReason::new(CloseCode::TokenInvalid, error.to_string()))?;
-        if claims.sub != who.claims.sub || claims.issuer != who.claims.issuer {
-            let detail = "the token of REAUTH is for another `sub` or from another issuer";
+        if claims.sub != who.claims.sub || claims.provenance != who.claims.provenance {
+            let detail = "the token of REAUTH has another `sub` or provenance";
             return Err(CloseReason::new(CloseCode::TokenInvalid, detail));
         }
         who.ends = context.instant_of(claims.ends_unix_ms);
@@ -101,7 +102,7 @@ impl Session {
         let config = &context.config;
         for class in Class::ALL {
             let state = &mut who.classes[class.index()];
-            //= protocol.md#welcome-2
+            //= protocol.md#reliable-3
             let base = state.receipt().max(welcome.marks[class.index()]);
             *state = ClassState::new(base, config.window_events[class.index()]);
         }
@@ -210,7 +211,7 @@ impl Session {
         }
     }
 
-    //= protocol.md#receipt-2
+    //= protocol.md#receipt-3
     fn push_receipts(&mut self, context: &mut Context) {
         let Some(who) = &mut self.established else { unreachable!("a live session is established") };
         who.receipts_due = None;

@@ -282,6 +282,8 @@ impl Session {
         Fate::Stays
     }
 
+    //= protocol.md#stream-4
+    //= protocol.md#move-2
     fn overdue(&self, context: &Context) -> Option<CloseReason> {
         let now = context.now;
         let partial = self.streams.partial_since().map(|since| since + context.config.frame_deadline);

@@ -120,6 +120,7 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
+    //= protocol.md#stream-2
     /// Takes in every stream that the client opened in one direction and says how many there were.
     pub(crate) fn accept(
         &mut self,

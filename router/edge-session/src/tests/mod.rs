@@ -1,1 +1,9 @@
-//! Stories of a client and a shard.
+//! Short stories of clients and shards in one thread, under a clock that jumps to the next deadline.
+
+mod abuse;
+mod datagrams;
+mod deadlines;
+mod drain;
+mod hello;
+mod reliable;
+mod world;

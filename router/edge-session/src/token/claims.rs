@@ -113,20 +113,20 @@ fn check_times(raw: &Raw, times: TokenTimes, unix_ms: i64) -> Result<i64, TokenE
     let exp_ms = raw.exp.map(date_ms).transpose()?.ok_or(TokenError::NoExpiry)?;
     let nbf_ms = raw.nbf.map(date_ms).transpose()?;
     let iat_ms = raw.iat.map(date_ms).transpose()?;
-    if unix_ms >= exp_ms + leeway_ms {
+    if unix_ms >= exp_ms.saturating_add(leeway_ms) {
         return Err(TokenError::Expired);
     }
-    if nbf_ms.is_some_and(|nbf_ms| unix_ms + leeway_ms < nbf_ms) {
+    if nbf_ms.is_some_and(|nbf_ms| unix_ms.saturating_add(leeway_ms) < nbf_ms) {
         return Err(TokenError::NotYetValid);
     }
-    if iat_ms.is_some_and(|iat_ms| unix_ms + leeway_ms < iat_ms) {
+    if iat_ms.is_some_and(|iat_ms| unix_ms.saturating_add(leeway_ms) < iat_ms) {
         return Err(TokenError::IssuedInFuture);
     }
     // Where `iat` is missing, the token may have lived before: what is left of it is all that can be judged.
-    if exp_ms - iat_ms.unwrap_or(unix_ms) > millis(times.lifetime_max) + leeway_ms {
+    if exp_ms.saturating_sub(iat_ms.unwrap_or(unix_ms)) > millis(times.lifetime_max).saturating_add(leeway_ms) {
         return Err(TokenError::LifetimeTooLong);
     }
-    Ok(exp_ms + leeway_ms)
+    Ok(exp_ms.saturating_add(leeway_ms))
 }
 
 /// A NumericDate (RFC 7519 §2): seconds, possibly with a fraction.
@@ -135,7 +135,7 @@ fn date_ms(seconds: f64) -> Result<i64, TokenError> {
 }
 
 fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// `aud` is a string or an array of strings (RFC 7519 §4.1.3).

@@ -9,6 +9,8 @@ mod deny;
 mod jwks;
 mod jws;
 #[cfg(test)]
+pub(crate) mod maker;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,450 @@
+//! The world of the stories: shards of one node, clients of an independent QUIC endpoint each, a network without delay.
+//!
+//! `exchange` lets everything that can be said now be said; `pass` lets time pass, deadline by deadline. By default a HELLO is welcomed and
+//! every reliable event completed at once; a story that wants otherwise says so.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use edge_event::identity::CLASSES;
+use edge_event::{Class, EventTypeId, ProducerId, Provenance, Seq, ShardId};
+use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader, Token};
+use quinn_proto::crypto::rustls::QuicClientConfig;
+use quinn_proto::{
+    ClientConfig, Connection, ConnectionError, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig, Event,
+    StreamId, TransportConfig, VarInt,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::token::maker::{Maker, NOW_S, claims};
+use crate::{
+    Arrival, Arrived, Config, Ended, Handled, Origin, SessionEvent, SessionKey, Sessions, SharedKeys, TokenTimes,
+    TokenVerifier, Welcome,
+};
+
+pub(super) const SHARDS: u16 = 2;
+
+/// Certificates are made once; making them is what takes time.
+fn identity() -> &'static (CertificateDer<'static>, Vec<u8>) {
+    static IDENTITY: OnceLock<(CertificateDer<'static>, Vec<u8>)> = OnceLock::new();
+    IDENTITY.get_or_init(|| {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let params = rcgen::CertificateParams::new(vec!["edge.test".to_owned()]).unwrap();
+        (params.self_signed(&key).unwrap().der().clone(), key.serialize_der())
+    })
+}
+
+pub(super) fn server_tls() -> rustls::ServerConfig {
+    let (certificate, key) = identity();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], PrivateKeyDer::try_from(key.clone()).unwrap())
+        .unwrap();
+    tls.alpn_protocols = vec![edge_wire::ALPN.to_vec()];
+    tls
+}
+
+fn client_config(alpn: &[u8]) -> ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(identity().0.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![alpn.to_vec()];
+    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut transport = TransportConfig::default();
+    transport.max_idle_timeout(None);
+    config.transport_config(Arc::new(transport));
+    config
+}
+
+pub(super) fn makers() -> &'static (Maker, Maker) {
+    static MAKERS: OnceLock<(Maker, Maker)> = OnceLock::new();
+    MAKERS.get_or_init(|| (Maker::new("players", 1), Maker::new("servers", 2)))
+}
+
+pub(super) fn verifier() -> Arc<TokenVerifier> {
+    let (players, servers) = makers();
+    let issuers = vec![players.issuer(Provenance::Client), servers.issuer(Provenance::Server)];
+    Arc::new(TokenVerifier::new(issuers, TokenTimes::default()).unwrap())
+}
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) unix_ms: i64,
+    pub(super) shards: Vec<Sessions>,
+    pub(super) clients: Vec<Client>,
+    /// What stories look at: events, and ends.
+    pub(super) arrived: Vec<Arrived>,
+    pub(super) ended: Vec<(SessionKey, Ended)>,
+    pub(super) hellos: Vec<crate::Hello>,
+    /// What is answered to HELLO; `None`: nothing.
+    pub(super) welcome: Option<Welcome>,
+    pub(super) completes: bool,
+    /// Bytes to and from clients' addresses, for amplification.
+    pub(super) foreign: u64,
+}
+
+pub(super) struct Client {
+    pub(super) endpoint: Endpoint,
+    pub(super) conn: Connection,
+    handle: ConnectionHandle,
+    pub(super) address: SocketAddr,
+    /// The shard to which the kernel would steer its address.
+    pub(super) steered_to: usize,
+    pub(super) muted: bool,
+    pub(super) sent_bytes: usize,
+    pub(super) received_bytes: usize,
+    control: Option<StreamId>,
+    decoder: FrameDecoder,
+    inbox: VecDeque<BytesMut>,
+    pub(super) frames: Vec<ServerFrame>,
+    pub(super) lost: Option<ConnectionError>,
+}
+
+impl World {
+    pub(super) fn new(config: Config) -> World {
+        let now = Instant::now();
+        let mut config = config;
+        config.transport.mtu_discovery = false;
+        let config = Arc::new(config);
+        let keys = SharedKeys::derive(&[5; 32]);
+        let shards = (0..SHARDS)
+            .map(|shard| {
+                let seed = [shard as u8; 32];
+                let tls = Arc::new(server_tls());
+                Sessions::new(config.clone(), tls, &keys, ShardId(shard), SHARDS, verifier(), &seed, now).unwrap()
+            })
+            .collect();
+        World {
+            now,
+            unix_ms: NOW_S * 1000,
+            shards,
+            clients: Vec::new(),
+            arrived: Vec::new(),
+            ended: Vec::new(),
+            hellos: Vec::new(),
+            welcome: Some(Welcome { revision: 7, ..Welcome::default() }),
+            completes: true,
+            foreign: 0,
+        }
+    }
+
+    /// A client that has begun to connect to shard 0.
+    pub(super) fn connect(&mut self) -> usize {
+        self.connect_with(edge_wire::ALPN)
+    }
+
+    pub(super) fn connect_with(&mut self, alpn: &[u8]) -> usize {
+        let number = self.clients.len();
+        let mut config = EndpointConfig::default();
+        config.rng_seed(Some([number as u8 + 100; 32]));
+        let mut endpoint = Endpoint::new(Arc::new(config), None, false, None);
+        let server = "198.51.100.1:443".parse().unwrap();
+        let (handle, conn) = endpoint.connect(self.now, client_config(alpn), server, "edge.test").unwrap();
+        self.clients.push(Client {
+            endpoint,
+            conn,
+            handle,
+            address: SocketAddr::from(([192, 0, 2, 1], 10_000 + number as u16)),
+            steered_to: 0,
+            muted: false,
+            sent_bytes: 0,
+            received_bytes: 0,
+            control: None,
+            decoder: FrameDecoder::server_control(),
+            inbox: VecDeque::new(),
+            frames: Vec::new(),
+            lost: None,
+        });
+        number
+    }
+
+    /// A client whose session is open.
+    pub(super) fn player(&mut self) -> usize {
+        let client = self.connect();
+        self.exchange();
+        self.clients[client].hello(hello());
+        self.exchange();
+        assert!(
+            matches!(self.clients[client].frames[..], [ServerFrame::Welcome(_)]),
+            "{:?}",
+            self.clients[client].lost
+        );
+        self.clients[client].frames.clear();
+        client
+    }
+
+    pub(super) fn key(&self) -> SessionKey {
+        self.hellos.last().expect("a HELLO came").key
+    }
+
+    /// Until nobody has anything to say.
+    pub(super) fn exchange(&mut self) {
+        loop {
+            let mut is_quiet = true;
+            for at in 0..self.clients.len() {
+                is_quiet &= !self.client_speaks(at);
+            }
+            for at in 0..self.shards.len() {
+                is_quiet &= !self.shard_speaks(at);
+            }
+            if is_quiet {
+                return;
+            }
+        }
+    }
+
+    fn client_speaks(&mut self, at: usize) -> bool {
+        let mut spoke = false;
+        self.clients[at].read(self.now);
+        let mut out = Vec::new();
+        while let Some(transmit) = self.clients[at].conn.poll_transmit(self.now, 1, &mut out) {
+            let client = &mut self.clients[at];
+            let datagram = BytesMut::from(&out[..transmit.size]);
+            out.clear();
+            spoke = true;
+            if client.muted {
+                continue;
+            }
+            client.sent_bytes += datagram.len();
+            let (address, shard) = (client.address, client.steered_to);
+            self.deliver(shard, address, datagram);
+        }
+        spoke
+    }
+
+    pub(super) fn deliver(&mut self, shard: usize, remote: SocketAddr, datagram: BytesMut) {
+        let arrival = Arrival { remote, local_ip: None, ecn: 0 };
+        match self.shards[shard].handle_datagram(self.now, self.unix_ms, &arrival, datagram) {
+            Handled::Here => {}
+            Handled::Foreign { shard: home, datagram } => {
+                self.foreign += 1;
+                let handled =
+                    self.shards[usize::from(home.0)].handle_datagram(self.now, self.unix_ms, &arrival, datagram);
+                assert!(matches!(handled, Handled::Here), "a datagram is forwarded once");
+            }
+        }
+    }
+
+    fn shard_speaks(&mut self, at: usize) -> bool {
+        let mut spoke = false;
+        while let Some(event) = self.shards[at].poll_event() {
+            spoke = true;
+            self.on_event(at, event);
+        }
+        let mut out = Vec::new();
+        while let Some(departure) = self.shards[at].poll_transmit(self.now, &mut out) {
+            spoke = true;
+            let stride = departure.segment_size.unwrap_or(out.len());
+            if let Some(client) = self.clients.iter_mut().find(|client| client.address == departure.destination) {
+                client.received_bytes += out.len();
+                client.inbox.extend(out.chunks(stride).map(BytesMut::from));
+            }
+            out.clear();
+        }
+        spoke
+    }
+
+    fn on_event(&mut self, at: usize, event: SessionEvent) {
+        match event {
+            SessionEvent::Hello(hello) => {
+                if let Some(welcome) = &self.welcome {
+                    self.shards[at].welcome(hello.key, welcome);
+                }
+                self.hellos.push(*hello);
+            }
+            SessionEvent::Event(arrived) => {
+                if let (Origin::Reliable { class, seq }, true) = (arrived.origin, self.completes) {
+                    self.shards[at].complete(arrived.key, class, seq);
+                }
+                self.arrived.push(arrived);
+            }
+            SessionEvent::Closed { key, ended, .. } => self.ended.push((key, ended)),
+        }
+    }
+
+    /// Lets `duration` pass.
+    pub(super) fn pass(&mut self, duration: Duration) {
+        self.exchange();
+        let end = self.now + duration;
+        loop {
+            let clients = self.clients.iter_mut().filter_map(|client| client.conn.poll_timeout());
+            let shards = self.shards.iter().filter_map(Sessions::poll_timeout);
+            let next = clients.chain(shards).min().filter(|at| *at <= end);
+            let at = next.unwrap_or(end).max(self.now);
+            self.unix_ms += (at - self.now).as_millis() as i64;
+            self.now = at;
+            for client in &mut self.clients {
+                client.conn.handle_timeout(at);
+            }
+            for shard in &mut self.shards {
+                shard.handle_timeout(at, self.unix_ms);
+            }
+            self.exchange();
+            if next.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Seqs of reliable events that arrived, of one class.
+    pub(super) fn seqs(&self, wanted: Class) -> Vec<u64> {
+        let seqs = self.arrived.iter().filter_map(|arrived| match arrived.origin {
+            Origin::Reliable { class, seq } if class == wanted => Some(seq.0),
+            _ => None,
+        });
+        seqs.collect()
+    }
+}
+
+impl Client {
+    fn read(&mut self, now: Instant) {
+        while let Some(datagram) = self.inbox.pop_front() {
+            let server = "198.51.100.1:443".parse().unwrap();
+            let mut response = Vec::new();
+            if let Some(DatagramEvent::ConnectionEvent(handle, event)) =
+                self.endpoint.handle(now, server, None, None, datagram, &mut response)
+            {
+                assert_eq!(handle, self.handle);
+                self.conn.handle_event(event);
+            }
+        }
+        while let Some(event) = self.conn.poll() {
+            if let Event::ConnectionLost { reason } = event {
+                self.lost = Some(reason);
+            }
+        }
+        while let Some(event) = self.conn.poll_endpoint_events() {
+            if let Some(event) = self.endpoint.handle_event(self.handle, event) {
+                self.conn.handle_event(event);
+            }
+        }
+        self.read_frames();
+    }
+
+    fn read_frames(&mut self) {
+        let Some(control) = self.control else { return };
+        let mut stream = self.conn.recv_stream(control);
+        if let Ok(mut chunks) = stream.read(true) {
+            while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+                self.decoder.push(chunk.bytes);
+                while let Some(frame) = self.decoder.poll().unwrap() {
+                    self.frames.push(ServerFrame::decode(frame).unwrap());
+                }
+            }
+            let _ = chunks.finalize();
+        }
+    }
+
+    /// The close that the server sent.
+    pub(super) fn closed(&self) -> CloseReason {
+        match &self.lost {
+            Some(ConnectionError::ApplicationClosed(close)) => {
+                CloseReason::parse(close.error_code.into_inner(), &close.reason).expect("a published code")
+            }
+            other => panic!("not closed by the server: {other:?}"),
+        }
+    }
+
+    pub(super) fn open(&mut self, dir: Dir, bytes: &[u8]) -> StreamId {
+        let id = self.conn.streams().open(dir).expect("the limit of streams is not reached");
+        self.write(id, bytes);
+        id
+    }
+
+    pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) {
+        assert_eq!(self.conn.send_stream(id).write(bytes), Ok(bytes.len()));
+    }
+
+    pub(super) fn control(&self) -> StreamId {
+        self.control.expect("the control stream is open")
+    }
+
+    pub(super) fn open_control(&mut self, rest: &[u8]) {
+        let mut bytes = Vec::new();
+        StreamHeader::Control.encode(&mut bytes);
+        bytes.extend_from_slice(rest);
+        self.control = Some(self.open(Dir::Bi, &bytes));
+    }
+
+    pub(super) fn hello(&mut self, hello: Hello) {
+        let mut bytes = Vec::new();
+        ClientFrame::Hello(Box::new(hello)).encode(&mut bytes).unwrap();
+        self.open_control(&bytes);
+    }
+
+    /// Opens the stream of a class and sends events on it.
+    pub(super) fn open_class(&mut self, class: Class, seqs: std::ops::RangeInclusive<u64>) -> StreamId {
+        let mut bytes = Vec::new();
+        StreamHeader::Events(class).encode(&mut bytes);
+        let id = self.open(Dir::Uni, &bytes);
+        self.send(id, seqs);
+        id
+    }
+
+    pub(super) fn send(&mut self, id: StreamId, seqs: std::ops::RangeInclusive<u64>) {
+        for seq in seqs {
+            self.write(id, &event_bytes(seq, 1));
+        }
+    }
+
+    pub(super) fn send_datagram(&mut self, bytes: Vec<u8>) {
+        self.conn.datagrams().send(Bytes::from(bytes), true).unwrap();
+    }
+
+    pub(super) fn close(&mut self, now: Instant) {
+        self.conn.close(now, VarInt::from_u32(0), Bytes::new());
+    }
+
+    /// The highest receipt, by class.
+    pub(super) fn receipts(&self) -> [u64; CLASSES] {
+        let mut receipts = [0; CLASSES];
+        for frame in &self.frames {
+            if let ServerFrame::Receipt(receipt) = frame {
+                assert!(receipt.up_to.0 > receipts[receipt.class.index()], "receipts rise");
+                receipts[receipt.class.index()] = receipt.up_to.0;
+            }
+        }
+        receipts
+    }
+}
+
+pub(super) fn event(seq: u64, client_ms: u64) -> EventFrame {
+    EventFrame { seq: Seq(seq), event_type: EventTypeId(9), client_ms, payload: Bytes::from(format!("e{seq}")) }
+}
+
+pub(super) fn event_bytes(seq: u64, client_ms: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    event(seq, client_ms).encode(&mut bytes).unwrap();
+    bytes
+}
+
+/// HELLO of player `p1`, whose clock is at 1,000 ms.
+pub(super) fn hello() -> Hello {
+    Hello {
+        token: Token(makers().0.token(&claims("p1"))),
+        producer: ProducerId([3; 16]),
+        build: "1.2.3".into(),
+        platform: "pc".into(),
+        locale: "pt-BR".into(),
+        attributes: vec![("queue".into(), "ranked".into())],
+        client_ms: 1_000,
+        ..Hello::default()
+    }
+}
+
+pub(super) fn class(n: u8) -> Class {
+    Class::new(n).unwrap()
+}
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
