@@ -64,7 +64,7 @@ pub enum PayloadError {
         what: &'static str,
     },
     /// A known field stands in a form that its kind does not have.
-    #[error("`{field}` is not encoded as a {kind}")]
+    #[error("`{field}` is not encoded as {kind}")]
     WireType {
         /// Which field.
         field: String,
@@ -247,7 +247,11 @@ impl Catalogue {
                 }
             }
         }
-        Ok(())
+        self.needed(message).iter().map(|at| usize::from(*at)).try_for_each(|at| {
+            let absent = counts[usize::from(counters[at])] == 0;
+            let (field, zero) = (&fields[at], FieldValue::default_of(fields[at].kind));
+            if absent { out_of_range(field, zero, &field.limits) } else { Ok(()) }
+        })
     }
 
     fn validate_list(
@@ -384,3 +388,6 @@ fn check_duration(field: &Field, seconds: i64, nanos: i32) -> Result<(), Payload
         allowed: "±315,576,000,000 s, with nanoseconds of the same sign".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

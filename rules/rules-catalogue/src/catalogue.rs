@@ -25,6 +25,8 @@ pub struct Catalogue {
     by_id: Vec<u16>,
     /// For each message and field: which counter admission uses, or [`NO_COUNTER`].
     counters: Vec<Vec<u8>>,
+    /// For each message: places of the fields that must be on the wire.
+    needed: Vec<Vec<u16>>,
     /// For each event type with a subject: how to read it.
     subjects: Vec<Option<Extractor>>,
 }
@@ -50,7 +52,8 @@ impl Catalogue {
         }
         let digest = digest(&data);
         let counters = data.messages.iter().map(counters_of).collect();
-        let mut made = Catalogue { data, digest, by_id, counters, subjects: Vec::new() };
+        let needed = data.messages.iter().map(needed_of).collect();
+        let mut made = Catalogue { data, digest, by_id, counters, needed, subjects: Vec::new() };
         made.subjects = made.data.types.iter().map(|t| made.subject_plan(t)).collect::<Result<_, _>>()?;
         Ok(made)
     }
@@ -202,6 +205,11 @@ impl Catalogue {
         &self.counters[usize::from(message.0)]
     }
 
+    /// Places of the fields that must be on the wire.
+    pub(crate) fn needed(&self, message: MessageIndex) -> &[u16] {
+        &self.needed[usize::from(message.0)]
+    }
+
     fn subject_plan(&self, t: &EventType) -> Result<Option<Extractor>, LoadError> {
         let Some(path) = &t.subject else {
             return match t.provenance {
@@ -259,14 +267,17 @@ fn digest(data: &CatalogueData) -> [u8; 32] {
 fn counters_of(message: &MessageType) -> Vec<u8> {
     let mut next = 0;
     let counter = |f: &Field| {
-        let counted = f.kind.is_message() || matches!(f.cardinality, Cardinality::Repeated | Cardinality::Map(_));
-        if !counted {
+        if !f.is_counted() {
             return NO_COUNTER;
         }
         next += 1;
         next - 1
     };
     message.fields.iter().map(counter).collect()
+}
+
+fn needed_of(message: &MessageType) -> Vec<u16> {
+    (0..).zip(&message.fields).filter(|(_, f)| f.is_needed()).map(|(at, _)| at).collect()
 }
 
 /// Whether `camel` is `snake` with each word's first letter raised and the underscores gone.
@@ -283,3 +294,6 @@ fn is_camel_of(camel: &str, snake: &str) -> bool {
     });
     camel.chars().all(|c| expected.next() == Some(c)) && expected.next().is_none()
 }
+
+#[cfg(test)]
+mod tests;

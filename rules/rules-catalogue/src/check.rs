@@ -182,8 +182,8 @@ fn message(data: &CatalogueData, m: &MessageType) -> Result<(), LoadError> {
     m.oneofs.iter().try_for_each(|o| name(o, false, at))?;
     rising(m.fields.iter().map(|f| f.number), "field numbers", at)?;
     unique(m.fields.iter().map(|f| f.name.as_str()), "names of fields", at)?;
-    let counted = |f: &&Field| f.kind.is_message() || is_many(f);
-    at_most(m.fields.iter().filter(counted).count(), MAX_COUNTED_FIELDS, "lists, maps and messages", at)?;
+    let counted = m.fields.iter().filter(|f| f.is_counted()).count();
+    at_most(counted, MAX_COUNTED_FIELDS, "fields that are counted", at)?;
     m.fields.iter().try_for_each(|f| field(data, m, f))?;
     notes(data, &m.doc, m.position, at)
 }

@@ -62,7 +62,7 @@ pub fn compile(sources: &Sources) -> Result<Compiled, Vec<Diagnostic>> {
 }
 
 /// Parses and links every file that can be; a file that cannot leaves a diagnostic and is not in the pool.
-fn parse(sources: &Sources) -> (DescriptorPool, Vec<Diagnostic>) {
+pub(crate) fn parse(sources: &Sources) -> (DescriptorPool, Vec<Diagnostic>) {
     let mut resolver = ChainFileResolver::new();
     resolver.add(InMemory(sources.clone()));
     resolver.add(GoogleFileResolver::new());

@@ -302,3 +302,6 @@ pub fn recycle<'b>(mut values: Vec<FieldValue<'_>>) -> Vec<FieldValue<'b>> {
 
 // The scan recurses once a level, and a path has at most that many parts.
 const _: () = assert!(MAX_DEPTH <= 16, "the scan's recursion must stay shallow");
+
+#[cfg(test)]
+mod tests;

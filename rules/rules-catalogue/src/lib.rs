@@ -25,6 +25,8 @@ mod extract;
 mod json;
 mod model;
 mod path;
+#[cfg(test)]
+mod testing;
 mod time;
 mod value;
 mod wire;
@@ -53,7 +55,7 @@ pub const MAX_EVENT_TYPES: usize = 4_096;
 pub const MAX_MESSAGES: usize = 8_192;
 /// Most fields of a message.
 pub const MAX_FIELDS: usize = 256;
-/// Most fields of a message that are lists, maps or messages.
+/// Most fields of a message that are lists, maps, messages, or needed because their range excludes 0.
 pub const MAX_COUNTED_FIELDS: usize = 64;
 /// How many messages deep an event may nest, itself included.
 pub const MAX_DEPTH: usize = 8;

@@ -169,7 +169,7 @@ pub struct Limits {
     pub max_key_len: Option<u32>,
     /// Most elements of a list or entries of a map.
     pub max_items: Option<u32>,
-    /// Smallest and largest number, of each element too.
+    /// Smallest and largest number, of each element too. Holds for a value that is left out, too: see [`Field::is_needed`].
     pub range: Option<Range>,
 }
 
@@ -277,6 +277,30 @@ impl MessageType {
         match self.fields.get(guess) {
             Some(f) if f.number == number => Some(guess),
             _ => self.fields.binary_search_by_key(&number, |f| f.number).ok(),
+        }
+    }
+}
+
+impl Field {
+    /// Whether it must be on the wire: it has no presence of its own, and its range excludes what absence stands for.
+    pub fn is_needed(&self) -> bool {
+        self.cardinality == Cardinality::Implicit && self.limits.range.is_some_and(|range| !range.holds_zero())
+    }
+
+    /// Whether admission counts how often it stands in a message.
+    pub(crate) fn is_counted(&self) -> bool {
+        let many = matches!(self.cardinality, Cardinality::Repeated | Cardinality::Map(_));
+        many || self.kind.is_message() || self.is_needed()
+    }
+}
+
+impl Range {
+    /// Whether 0 belongs to it.
+    pub const fn holds_zero(self) -> bool {
+        match self {
+            Range::Int { min, max } => min <= 0 && 0 <= max,
+            Range::Uint { min, .. } => min == 0,
+            Range::Double { min, max } => min <= 0.0 && 0.0 <= max,
         }
     }
 }

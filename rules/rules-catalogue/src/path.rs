@@ -37,7 +37,7 @@ pub enum PathError {
         nearest: Option<String>,
     },
     /// A part in the middle is no message.
-    #[error("`{name}` is a {kind} and has no fields")]
+    #[error("`{name}` is of type {kind} and has no fields")]
     NotAMessage {
         /// Which part.
         at: usize,

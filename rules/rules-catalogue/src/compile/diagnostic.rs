@@ -118,7 +118,10 @@ impl fmt::Display for Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{severity}[{}]: {}\n  --> {}", self.code.as_str(), self.message, self.file)?;
+        write!(f, "{severity}[{}]: {}", self.code.as_str(), self.message)?;
+        if !self.file.is_empty() {
+            write!(f, "\n  --> {}", self.file)?;
+        }
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
         }

@@ -46,8 +46,7 @@ fn range_of(kind: Kind, min: Option<f64>, max: Option<f64>) -> Result<Range, (Co
     {
         return Err((Code::BadRange, format!("has the empty range {min} to {max}")));
     }
-    let bad =
-        |end: f64| (Code::BadRange, format!("has a range that ends at {end}, which is not a whole {}", kind.word()));
+    let bad = |end: f64| (Code::BadRange, format!("has a range that ends at {end}, which is no whole {}", kind.word()));
     let int = |low: i64, high: i64| {
         let end = |end: Option<f64>, open: i64| end.map_or(Ok(open), |d| whole(d, low, high).ok_or_else(|| bad(d)));
         Ok(Range::Int { min: end(min, low)?, max: end(max, high)? })

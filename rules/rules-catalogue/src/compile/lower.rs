@@ -48,7 +48,7 @@ pub(super) fn lower(
     let mut types: Vec<EventType> = events.iter().map(|e| lowering.event_type(e, &messages)).collect();
     lowering.across_types(&events);
     types.sort_by_key(|t| t.id);
-    let name = events.first().map_or_else(String::new, |e| e.message.package_name().to_owned());
+    let name = events.iter().map(|e| e.message.package_name()).find(|p| !p.is_empty()).unwrap_or_default().to_owned();
     CatalogueData { name, types, messages, enums, files: lowering.places.file_names() }
 }
 
@@ -132,11 +132,10 @@ impl Lowering<'_> {
         }
         let mut fields: Vec<Field> = m.fields().map(|f| self.field(&f)).collect();
         fields.sort_by_key(|f| f.number);
-        let many =
-            |f: &&Field| f.kind.is_message() || matches!(f.cardinality, Cardinality::Repeated | Cardinality::Map(_));
+        let counted = fields.iter().filter(|f| f.is_counted()).count();
         for (found, limit, what) in [
             (fields.len(), MAX_FIELDS, "fields"),
-            (fields.iter().filter(many).count(), MAX_COUNTED_FIELDS, "lists, maps and messages"),
+            (counted, MAX_COUNTED_FIELDS, "lists, maps, messages and fields whose range excludes 0"),
         ] {
             if found > limit {
                 let message = format!("`{}` has {found} {what}; at most {limit} are allowed", m.name());
@@ -245,7 +244,8 @@ impl Lowering<'_> {
 
     fn enum_type(&mut self, e: &EnumDescriptor) -> EnumType {
         let prefix = format!("{}_", upper_snake(e.name()));
-        let values = e.values().map(|v| {
+        // The reflected values are sorted by number; the text's own order has the default first.
+        let values = e.enum_descriptor_proto().value.iter().map(|v| {
             let short = v.name().strip_prefix(prefix.as_str()).filter(|s| !s.is_empty()).unwrap_or(v.name());
             EnumValue { name: v.name().to_owned(), short: short.to_ascii_lowercase(), number: v.number() }
         });
@@ -361,7 +361,7 @@ impl Lowering<'_> {
     /// What only shows between event types.
     fn across_types(&mut self, events: &[Declared]) {
         let mut by_id: BTreeMap<u32, &str> = BTreeMap::new();
-        let package = events.first().map(|e| e.message.package_name());
+        let package = events.iter().map(|e| e.message.package_name()).find(|p| !p.is_empty());
         for e in events {
             let (m, id) = (&e.message, e.options.id);
             if let Some(first) = by_id.get(&id).filter(|_| id != 0) {

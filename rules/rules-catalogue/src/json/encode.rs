@@ -34,7 +34,7 @@ pub enum EncodeError {
         found: &'static str,
     },
     /// A number that the kind cannot hold.
-    #[error("`{field}` is {value}, which is not a {kind}")]
+    #[error("`{field}` is {value}, which is no {kind}")]
     NotOfKind {
         /// The path.
         field: String,
