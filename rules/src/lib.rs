@@ -1,6 +1,29 @@
-//! The rule's way from text to machine: compiler, checker, tester.
+//! The rule's way from text to machine: compiler, checker, tester. Never linked into the daemon.
+//!
+//! ```text
+//! *.rules.yaml --yaml--> tree --syntax--> declarations --expr + set--> rule set --rules-bundle--> signed bytes
+//! ```
+//!
+//! Comes in: the bytes of rule files and a compiled catalogue. Goes out: a [`Compilation`] with a [`Report`] of everything that
+//! is wrong, all files and all rules together; where nothing is, the [rule set](rules_engine::ir::RuleSetIr), a bundle,
+//! the outcome of the files' own tests, or an offline run over recorded events.
+//!
+//! # The order of calls
+//! 1. [`Compilation::new`] with all files of all packages that go into one bundle.
+//! 2. [`Compilation::report`]; with errors, stop here and show it.
+//! 3. [`Compilation::rule_set`].
+//!
+//! Deliberately absent: files and sockets (callers read and write), signing keys, and everything that runs in the daemon.
+
+pub mod compilation;
 pub mod diagnostic;
+mod expr;
+mod set;
 pub mod source;
 pub mod suggest;
 pub mod syntax;
 pub mod yaml;
+
+pub use compilation::{Compilation, InputFile, named_params};
+pub use diagnostic::{Code, Diagnostic, Report, Severity};
+pub use set::Identity;

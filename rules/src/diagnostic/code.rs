@@ -171,6 +171,9 @@ codes! {
         one that never does.";
     DuplicateEntry = "R0217", Error, "a key or field occurs twice in one expression",
         "A map literal has the same key twice. Remove one of them.";
+    BadConstant = "R0218", Error, "a constant operation without a value",
+        "The operands are known now, and the operation has no value for them: a malformed date or duration, a division by zero, \
+        a number that does not fit into 64 bits.";
 
     ReservedName = "R0301", Error, "a name of `let` that already means something",
         "`event`, `player`, `conn`, `token`, `params`, `sets`, `trigger` and `region` have their meaning in every expression.";
@@ -225,6 +228,8 @@ codes! {
         "All members of a set have one type. Quotes make a member text: `['1', '2']`.";
     UnknownParam = "R0603", Error, "a parameter that is not declared",
         "`given.params` of a test names parameters that the package declares, with values of their type.";
+    Unused = "R0604", Warning, "a set or parameter that no rule reads",
+        "It is declared and nothing depends on it; most often a name is misspelled where it was meant to be read. Remove it, or use it.";
 
     NotAvailable = "R0701", Error, "a part of the language that this version does not have",
         "The full language has more than this version runs: other aggregates and windows, sequences, rate limits, calendars, \

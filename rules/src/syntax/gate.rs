@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
-const LATER: [&str; 3] = ["scope", "ttl", "per"];
+const LATER: [&str; 2] = ["scope", "ttl"];
 
 impl Reader<'_> {
     pub(super) fn once(&mut self, node: &Node) -> Option<OnceDecl> {
@@ -18,10 +18,12 @@ impl Reader<'_> {
             // `once: player`
             let part = self.cel_of(&scalar.text, scalar.style, node.span);
             let by = KeyDecl { span: node.span, parts: vec![part] };
-            return Some(OnceDecl { span: node.span, by, generation: Spanned::new(0, node.span), max_keys: None });
+            let generation = Spanned::new(0, node.span);
+            return Some(OnceDecl { span: node.span, by, per_ms: None, generation, max_keys: None });
         }
         let mut fields = self.fields(node, "`once`")?;
         let by = fields.need(self, "by").and_then(|n| self.key(n));
+        let per_ms = fields.get("per").and_then(|n| self.duration_ms(n, "`per`", 1000));
         let generation =
             fields.get("generation").and_then(|n| self.whole(n, "`generation`", 0, i64::from(u32::MAX)));
         let max_keys = fields.get("max_keys").and_then(|n| self.max_keys(n));
@@ -34,7 +36,7 @@ impl Reader<'_> {
         fields.not_yet(self, &LATER);
         fields.finish(self);
         let generation = generation.map_or(Spanned::new(0, node.span), |g| Spanned::new(g.value as u32, g.span));
-        Some(OnceDecl { span: node.span, by: by?, generation, max_keys })
+        Some(OnceDecl { span: node.span, by: by?, per_ms, generation, max_keys })
     }
 
     pub(super) fn cooldown(&mut self, node: &Node) -> Option<CooldownDecl> {

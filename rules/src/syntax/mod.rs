@@ -198,6 +198,8 @@ pub struct OnceDecl {
     pub span: Span,
     /// For each of these once.
     pub by: KeyDecl,
+    /// Once in each period of this length, in milliseconds; absent: once for ever.
+    pub per_ms: Option<Spanned<i64>>,
     /// Begins anew when it is raised.
     pub generation: Spanned<u32>,
     /// Cells at most.

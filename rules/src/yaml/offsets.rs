@@ -46,9 +46,8 @@ impl OffsetMap {
 
 fn walk(value: &str, style: Style, written: &str) -> Option<Vec<u32>> {
     let mut at = match style {
-        Style::Plain => 0,
+        Style::Plain | Style::Block => 0,
         Style::SingleQuoted | Style::DoubleQuoted => 1,
-        Style::Block => written.find('\n')? + 1,
     };
     let mut offsets = Vec::with_capacity(value.len() + 1);
     for c in value.chars() {

@@ -211,8 +211,9 @@ impl Reader<'_> {
     fn span(&mut self, event: &Event<'_>, span: YamlSpan) -> Span {
         let start = self.byte(span.start);
         let mut end = self.byte(span.end).max(start);
-        if matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..)) {
-            end = start + self.file.text[start..end].trim_end().len();
+        if let Event::Scalar(text, style, ..) = event {
+            let absent = text.is_empty() && *style == ScalarStyle::Plain;
+            end = if absent { start } else { start + self.file.text[start..end].trim_end().len() };
         }
         Span::new(self.id, start..end)
     }

@@ -42,20 +42,151 @@ fn check(text: &str, expect: Expect) {
 fn scalars_stay_text_and_know_their_place() {
     check(
         "a: no   # c\nb: { 24h, by: 'it''s' }\nc:\n  - \"x\\ty\"\n  - ö: 1\n    e:\nd: |\n  one\n  two\n",
-        expect![[r#""#]],
+        expect![[r#"
+            map <a: no   # c\nb: { 24h, by: \'it\'\'s\' }\nc:\n  - \"x\\ty\"\n  - ö: 1\n    e:\nd: |\n  one\n  two>
+              a <a>:
+                "no" <no>
+              b <b>:
+                map <{ 24h, by: \'it\'\'s\' }>
+                  24h <24h>:
+                    "" <>
+                  by <by>:
+                    "it's" <\'it\'\'s\'>
+              c <c>:
+                list <- \"x\\ty\"\n  - ö: 1\n    e>
+                  "x\ty" <\"x\\ty\">
+                  map <ö: 1\n    e>
+                    ö <ö>:
+                      "1" <1>
+                    e <e>:
+                      "" <>
+              d <d>:
+                "one\ntwo\n" <one\n  two>
+        "#]],
     );
 }
 
 #[test]
 fn what_strict_yaml_refuses() {
-    check("a: &x 1\nb: *x\nc: !t 2\n<<: {d: 1}\na: 3\n[1]: 2\n---\nx: 1\n", expect![[r#""#]]);
+    check("a: &x 1\nb: *x\nc: !t 2\n<<: {d: 1}\na: 3\n[1]: 2\n---\nx: 1\n", expect![[r#"
+        map <a: &x 1\nb: *x\nc: !t 2>
+          a <a>:
+            "1" <&x 1>
+          b <b>:
+            "" <*x>
+          c <c>:
+            "2" <!t 2>
+        error[R0003]: an anchor (`&name`) is not allowed in rule files
+         --> f:1:4
+          |
+        1 | a: &x 1
+          |    ^^^^
+          = help: write the value out; a text that begins with this character needs quotes
+
+        error[R0003]: an alias (`*name`) is not allowed in rule files
+         --> f:2:4
+          |
+        2 | b: *x
+          |    ^^
+          = help: write the value out; a text that begins with this character needs quotes
+
+        error[R0003]: a tag (`!name`) is not allowed in rule files
+         --> f:3:4
+          |
+        3 | c: !t 2
+          |    ^^^^
+          = help: write the value out; a text that begins with this character needs quotes
+
+        error[R0003]: a merge key (`<<`) is not allowed in rule files
+         --> f:4:1
+          |
+        4 | <<: {d: 1}
+          | ^^
+          = help: write the keys out
+
+        error[R0004]: key `a` occurs twice
+         --> f:5:1
+          |
+        5 | a: 3
+          | ^
+         --> f:1:1
+          |
+        1 | a: &x 1
+          | ^ first here; this one counts
+
+        error[R0005]: a key must be a single value, not a list
+         --> f:6:1
+          |
+        6 | [1]: 2
+          | ^^^
+
+        error[R0006]: a second document begins here
+         --> f:7:1
+          |
+        7 | ---
+          | ^^^
+          = help: put it into a file of its own
+
+        7 errors
+    "#]]);
 }
 
 #[test]
 fn a_syntax_error_keeps_what_came_before() {
-    check("a: 1\nrules:\n  - id: x\n    on: Y\n  - id: z\n    when: 'abc\n", expect![[r#""#]]);
-    check("a: 1\nb:\n\t- x\n", expect![[r#""#]]);
-    check("a: [1, 2\nb: 3\n", expect![[r#""#]]);
+    check("a: 1\nrules:\n  - id: x\n    on: Y\n  - id: z\n    when: 'abc\n", expect![[r#"
+        map <a: 1\nrules:\n  - id: x\n    on: Y\n  - id: z\n    when> (cut off)
+          a <a>:
+            "1" <1>
+          rules <rules>:
+            list <- id: x\n    on: Y\n  - id: z\n    when> (cut off)
+              map <id: x\n    on: Y>
+                id <id>:
+                  "x" <x>
+                on <on>:
+                  "Y" <Y>
+              map <id: z\n    when> (cut off)
+                id <id>:
+                  "z" <z>
+                when <when>:
+                  "" <when> (cut off)
+        error[R0001]: not valid YAML: while scanning a quoted scalar, found unexpected end of stream
+         --> f:6:11
+          |
+        6 |     when: 'abc
+          |           ^
+          = help: look for a missing quote, bracket or blank here or in the line above; expressions with `: `, `#` or a leading quote need quotes around the whole
+
+        1 error
+    "#]]);
+    check("a: 1\nb:\n\t- x\n", expect![[r#"
+        map <a: 1\nb> (cut off)
+          a <a>:
+            "1" <1>
+          b <b>:
+            "" <b> (cut off)
+        error[R0001]: not valid YAML: tabs disallowed within this context (block indentation)
+         --> f:3:2
+          |
+        3 |  - x
+          |  ^
+          = help: indent with blanks, not with tabs
+
+        1 error
+    "#]]);
+    check("a: [1, 2\nb: 3\n", expect![[r#"
+        map <a: [1> (cut off)
+          a <a>:
+            list <[1> (cut off)
+              "1" <1>
+        error[R0001]: not valid YAML: illegal placement of ':' indicator
+         --> f:2:2
+          |
+        2 | b: 3
+          |  ^
+          = help: look for a missing quote, bracket or blank here or in the line above; expressions with `: `, `#` or a leading quote need quotes around the whole
+
+        1 error
+    "#]]);
 }
 
 #[test]

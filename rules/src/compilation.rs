@@ -1,0 +1,119 @@
+//! Everything at once: files in, report and rule set out.
+//!
+//! In: the bytes of rule files, a catalogue, and whose rules they are. Out: a [`Compilation`], which holds the texts (so that
+//! its report can be shown), the report of all files together, and the rule set where there are no errors.
+
+use std::sync::Arc;
+
+use rules_catalogue::Catalogue;
+use rules_engine::ir::RuleSetIr;
+
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::set::package::{Package, ParsedFile, beside, gather};
+use crate::set::{self, Identity};
+use crate::source::{FileId, SourceFile, Sources, Span};
+use crate::syntax;
+use crate::yaml;
+
+/// A file to compile: one of rules, or one of parameters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InputFile {
+    /// Shown in diagnostics; a rule file's `params:` is sought relative to it.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// What compiling gave.
+pub struct Compilation {
+    pub(crate) sources: Sources,
+    pub(crate) files: Vec<ParsedFile>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) identity: Identity,
+    report: Report,
+    set: RuleSetIr,
+}
+
+impl InputFile {
+    /// A file of text.
+    pub fn new(path: impl Into<String>, text: impl Into<String>) -> InputFile {
+        InputFile { path: path.into(), bytes: text.into().into_bytes() }
+    }
+}
+
+impl Compilation {
+    /// Compiles all files together. Never fails: what is wrong is in [`Compilation::report`].
+    pub fn new(inputs: Vec<InputFile>, catalogue: Arc<Catalogue>, identity: Identity) -> Compilation {
+        let mut sources = Sources::default();
+        let mut report = Report::default();
+        let mut files = Vec::new();
+        for input in inputs {
+            let id = take_in(&mut sources, input, &mut report);
+            if let Some(tree) = yaml::read(id, sources.file(id), &mut report) {
+                let file = syntax::read(id, sources.file(id), &tree, &mut report);
+                files.push(ParsedFile { id, file });
+            }
+        }
+        let packages = gather(&files, &sources, &catalogue, &mut report);
+        let set = set::compile(&packages, &catalogue, &identity, &mut report);
+        report.sort();
+        Compilation { sources, files, catalogue, identity, report, set }
+    }
+
+    /// What is wrong or deserves a look.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The texts that the report points into.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The catalogue that it was compiled against.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// The rule set; `None` where there are errors.
+    pub fn rule_set(&self) -> Option<&RuleSetIr> {
+        (!self.report.has_errors()).then_some(&self.set)
+    }
+
+    /// The report as a person reads it.
+    pub fn to_text(&self, color: bool) -> String {
+        self.report.to_text(&self.sources, color)
+    }
+
+    /// The packages, resolved anew; mistakes were told when the compilation was made.
+    pub(crate) fn packages(&self) -> Vec<Package<'_>> {
+        gather(&self.files, &self.sources, &self.catalogue, &mut Report::default())
+    }
+}
+
+/// Paths of the files of parameters that a rule file names, relative as the rule file's own path is. For callers that read
+/// files: what the author names must be read, too.
+pub fn named_params(path: &str, text: &str) -> Vec<String> {
+    let mut quiet = Report::default();
+    let source = SourceFile::new(path, text);
+    let Some(tree) = yaml::read(FileId::default(), &source, &mut quiet) else { return Vec::new() };
+    let file = syntax::read(FileId::default(), &source, &tree, &mut quiet);
+    let named = file.head.and_then(|head| head.params);
+    named.map(|params| beside(path, &params.value)).into_iter().collect()
+}
+
+fn take_in(sources: &mut Sources, input: InputFile, report: &mut Report) -> FileId {
+    match String::from_utf8(input.bytes) {
+        Ok(text) => {
+            let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+            sources.add(SourceFile::new(input.path, text))
+        }
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let id = sources.add(SourceFile::new(input.path, ""));
+            let words = format!("the file is not UTF-8 text (byte {} is none of it)", valid + 1);
+            report.push(Diagnostic::new(Code::NotText, Span::new(id, 0..0), words).help("save it as UTF-8"));
+            id
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! From the files of all packages to one rule set.
+//!
+//! In: files that were read, and a catalogue. Out: a [`RuleSetIr`] and its report. A rule set is made even where some rules
+//! have errors, without those rules, so that everything is checked in one go; callers build nothing from a report with errors.
+
+mod action;
+mod key;
+mod limits;
+pub(crate) mod package;
+pub(crate) mod pools;
+mod rule;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use edge_event::EventTypeId;
+use rules_catalogue::Catalogue;
+use rules_cel::checked::Constant;
+use rules_cel::{Env, Type};
+use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, IR_FORMAT, ParamIr, RuleIr, RuleSetIr};
+
+use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
+use package::Package;
+use pools::Pools;
+
+/// Whose rules they are and which revision this is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Part of every command id; stable for a studio's or a title's life.
+    pub tenant: String,
+    /// Rises with every build that is put to service.
+    pub revision: u64,
+}
+
+/// Everything that grows while rules are compiled.
+pub(crate) struct Building<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) pools: Pools,
+    pub(crate) definitions: Vec<DefinitionIr>,
+    pub(crate) rules: Vec<RuleIr>,
+    /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
+    pub(crate) unindexed: BTreeMap<EventTypeId, limits::Load>,
+    pub(crate) report: &'a mut Report,
+}
+
+/// Compiles all packages. Parameters have the values of `packages`.
+pub(crate) fn compile(
+    packages: &[Package<'_>],
+    catalogue: &Catalogue,
+    identity: &Identity,
+    report: &mut Report,
+) -> RuleSetIr {
+    let mut building = Building {
+        catalogue,
+        pools: Pools::default(),
+        definitions: Vec::new(),
+        rules: Vec::new(),
+        unindexed: BTreeMap::new(),
+        report,
+    };
+    for (index, package) in packages.iter().enumerate() {
+        building.package(index as u16, package);
+    }
+    building.check_types();
+    let params = packages.iter().enumerate().flat_map(|(index, package)| params_of(index as u16, package));
+    let mut params: Vec<(u16, ParamIr)> = params.collect();
+    params.sort_by_key(|(index, _)| *index);
+    RuleSetIr {
+        format: IR_FORMAT,
+        tenant: identity.tenant.clone(),
+        revision: identity.revision,
+        catalogue_digest: *catalogue.digest(),
+        lateness_ms: DEFAULT_LATENESS_MS,
+        packages: packages.iter().map(|p| p.name.clone()).collect(),
+        events: building.pools.events(),
+        consts: building.pools.consts,
+        params: params.into_iter().map(|(_, param)| param).collect(),
+        sets: building.pools.sets,
+        regexes: building.pools.regexes,
+        definitions: building.definitions,
+        rules: building.rules,
+    }
+}
+
+fn params_of<'a>(index: u16, package: &'a Package<'_>) -> impl Iterator<Item = (u16, ParamIr)> + 'a {
+    package.names.params.iter().map(move |(name, param)| {
+        (param.index, ParamIr { package: index, name: name.clone(), value: const_ir(&param.value) })
+    })
+}
+
+impl Building<'_> {
+    fn package(&mut self, index: u16, package: &Package<'_>) {
+        self.pools.enter(&package.name);
+        let types = CatalogueTypes(self.catalogue);
+        let env = environment(&types, &package.names, self.catalogue);
+        let mut used = BTreeSet::new();
+        for (decl, owner) in &package.rules {
+            self.rule(index, package, &env, decl, owner, &mut used);
+        }
+        self.unused(package, &used);
+    }
+
+    /// Sets and parameters that no rule reads.
+    fn unused(&mut self, package: &Package<'_>, used: &BTreeSet<String>) {
+        // Where rules were dropped because of errors, what they read is not known.
+        if self.report.has_errors() {
+            return;
+        }
+        for (name, param) in &package.names.params {
+            if !used.contains(&format!("params.{name}")) {
+                let words = format!("no rule reads parameter `{name}`");
+                self.report.push(Diagnostic::new(Code::Unused, param.span, words).help("remove it, or use it"));
+            }
+        }
+        for (name, set) in &package.names.sets {
+            if !used.contains(name) && !used.contains(&format!("sets.{name}")) {
+                let words = format!("no rule reads set `{name}`");
+                self.report.push(Diagnostic::new(Code::Unused, set.span, words).help("remove it, or use it"));
+            }
+        }
+    }
+}
+
+/// What expressions of one package know, but for the event.
+fn environment<'a>(types: &'a CatalogueTypes<'a>, names: &Names, catalogue: &Catalogue) -> Env<'a> {
+    let mut env = Env::new(types);
+    env.set_container(catalogue.name());
+    for (name, var) in VARIABLES {
+        env.variable(name, variable_type(var));
+    }
+    for (name, param) in &names.params {
+        env.variable(format!("params.{name}"), param.value.ty());
+    }
+    for (name, set) in &names.sets {
+        env.named_constant(name.as_str(), Type::list(set.ty.clone()));
+        env.named_constant(format!("sets.{name}"), Type::list(set.ty.clone()));
+    }
+    env
+}
+
+/// Values that a test gives instead of the defaults.
+pub(crate) type Overrides = BTreeMap<String, Constant>;

@@ -1,0 +1,208 @@
+//! One rule, whole: its parts are compiled, then looked at together.
+//!
+//! In: a [`RuleDecl`]. Out: a [`RuleIr`] in the set, or diagnostics. Every part is checked even where another one is wrong, so
+//! that an author sees all of it at once.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use rules_catalogue::EventType;
+use rules_cel::{Env, Type};
+use rules_engine::ir::{ExprIr, LetIr, Mode, RuleIr};
+
+use super::Building;
+use super::action::Seen;
+use super::limits::{COMMANDS_NS, RULE_NS, Sum};
+use super::package::Package;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expr::{
+    Expr, Scope, check_as, constant_condition, cost_of, deprecated, event_message, is_indexable, lower, never_true,
+    first_line, variables,
+};
+use crate::source::Spanned;
+use crate::suggest::nearest;
+use crate::syntax::{Cel, RuleDecl};
+
+/// A rule whose triggering event is known.
+pub(crate) struct Triggered<'a> {
+    pub(crate) decl: &'a RuleDecl,
+    /// Index of the package.
+    pub(crate) package: u16,
+    pub(crate) package_name: &'a str,
+    /// What all rules of the package know.
+    pub(crate) package_env: &'a Env<'a>,
+    /// The event and nothing of `let`.
+    pub(crate) event_env: &'a Env<'a>,
+    /// The rule's own scope, `let` included.
+    pub(crate) scope: Scope<'a>,
+    /// Names of sets, parameters and the like that its expressions read.
+    pub(crate) used: &'a RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Triggered<'a> {
+    /// For keys: they are needed before any count is read.
+    pub(crate) fn scope_without_lets(&self) -> Scope<'a> {
+        Scope { env: self.event_env, lets: &[], ..self.scope }
+    }
+}
+
+/// The compiled parts of a rule; what is wrong is `None`.
+struct Parts {
+    when: Option<Option<ExprIr>>,
+    lets: Option<Vec<LetIr>>,
+}
+
+impl Building<'_> {
+    /// Compiles one rule into the set; adds what it reads to `used`.
+    pub(crate) fn rule(
+        &mut self,
+        index: u16,
+        package: &Package<'_>,
+        env: &Env<'_>,
+        decl: &RuleDecl,
+        owner: &str,
+        used: &mut BTreeSet<String>,
+    ) {
+        let catalogue = self.catalogue;
+        let Some(event) = self.event_type(&decl.on) else { return };
+        let mut event_env = env.child();
+        event_env.variable("event", Type::message(event_message(catalogue, event)));
+        let mut rule_env = event_env.child();
+        let lets: Vec<String> = decl.lets.iter().map(|l| l.name.value.clone()).collect();
+        for name in &lets {
+            rule_env.variable(name.as_str(), Type::Int);
+        }
+        let scope = Scope { catalogue, names: &package.names, env: &rule_env, event, root: "event", lets: &lets };
+        let reads = RefCell::new(BTreeSet::new());
+        let rule = Triggered {
+            decl,
+            package: index,
+            package_name: &package.name,
+            package_env: env,
+            event_env: &event_env,
+            scope,
+            used: &reads,
+        };
+        if let Some(ir) = self.parts(&rule, owner) {
+            self.pools.event(event.id);
+            self.rules.push(ir);
+        }
+        used.append(&mut reads.borrow_mut());
+    }
+
+    fn parts<'a>(&mut self, rule: &Triggered<'a>, owner: &str) -> Option<RuleIr> {
+        let decl = rule.decl;
+        let mut sum = Sum::default();
+        let mut commands_sum = Sum::default();
+        let mut seen: Seen<'a> = Vec::new();
+        let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, rule, &mut sum)).collect();
+        let lets: Option<Vec<LetIr>> = lets.into_iter().collect();
+        let when = match &decl.when {
+            None => Some(None),
+            Some(cel) => self.condition(cel, rule, &mut sum, &mut seen).map(Some),
+        };
+        let indexable = seen.iter().any(|(expr, _)| is_indexable(expr));
+        let once = decl.once.as_ref().map(|once| self.once(once, rule, &mut sum));
+        let cooldown = decl.cooldown.as_ref().map(|cooldown| self.cooldown(cooldown, rule, &mut sum));
+        let actions: Vec<_> =
+            decl.actions.iter().map(|a| self.action(a, rule, &mut commands_sum, &mut seen)).collect();
+        for (expr, _) in &seen {
+            rule.used.borrow_mut().extend(variables(expr));
+        }
+        let parts = Parts { when, lets };
+        if let Some(lets) = &parts.lets {
+            for (at, decl) in lets.iter().zip(&decl.lets) {
+                self.choose_window(at, decl, &seen);
+            }
+        }
+        self.check_granting(rule, &seen);
+        self.check_cost(rule, &sum, &commands_sum, indexable);
+        let (once, cooldown) = (all_or_none(once)?, all_or_none(cooldown)?);
+        let actions = actions.into_iter().collect::<Option<Vec<_>>>()?;
+        let ir = RuleIr {
+            id: decl.id.value.clone(),
+            package: rule.package,
+            doc: decl.doc.clone().unwrap_or_default(),
+            owner: decl.owner.as_ref().map_or(owner, |o| o.value.as_str()).to_owned(),
+            tags: decl.tags.iter().map(|t| t.value.clone()).collect(),
+            on: rule.scope.event.id,
+            when: parts.when?,
+            lets: parts.lets?,
+            once,
+            cooldown,
+            precedence: decl.precedence.value,
+            mode: if decl.shadow { Mode::Shadow } else { Mode::Live },
+            enabled: decl.enabled,
+            actions,
+        };
+        // Every action that was written must be there: a list with a mistake in it was told, and the rule is not made.
+        (!ir.actions.is_empty()).then_some(ir)
+    }
+
+    fn condition<'a>(
+        &mut self,
+        cel: &'a Cel,
+        rule: &Triggered<'a>,
+        sum: &mut Sum,
+        seen: &mut Seen<'a>,
+    ) -> Option<ExprIr> {
+        let expr = check_as(cel, rule.scope, &Type::Bool, "`when`", self.report)?;
+        self.lint(&expr, rule.scope);
+        constant_condition(&expr, self.report);
+        sum.add(&expr, &cost_of(&expr, rule.scope));
+        let lowered = lower(&expr, rule.scope, &mut self.pools, self.report);
+        seen.push((expr, rule.scope));
+        lowered
+    }
+
+    /// Warnings about one expression.
+    pub(crate) fn lint(&mut self, expr: &Expr<'_>, scope: Scope<'_>) {
+        never_true(expr, scope, self.report);
+        deprecated(expr, scope, self.report);
+    }
+
+    fn check_cost(&mut self, rule: &Triggered<'_>, sum: &Sum, commands: &Sum, indexable: bool) {
+        let span = rule.decl.when.as_ref().map_or(rule.decl.id.span, |cel| cel.span);
+        if let Some(d) = sum.above(RULE_NS, "rule costs", span) {
+            self.report.push(d);
+        }
+        if let Some(d) = commands.above(COMMANDS_NS, "the rule's commands cost", rule.decl.id.span) {
+            self.report.push(d);
+        }
+        if !indexable && rule.decl.enabled {
+            self.add_unindexed(rule.scope.event.id, sum, rule.decl.id.span);
+        }
+    }
+}
+
+impl<'c> Building<'c> {
+    /// The event type of a name; complains where there is none, warns where it is deprecated.
+    pub(crate) fn event_type(&mut self, name: &Spanned<String>) -> Option<&'c EventType> {
+        let catalogue = self.catalogue;
+        let Some(found) = catalogue.event_type_by_name(&name.value) else {
+            let words = format!("no event type `{}` in catalogue {}", name.value, catalogue.name());
+            let guess = nearest(&name.value, catalogue.event_types().iter().map(|t| t.name.as_str()));
+            let mut d = Diagnostic::new(Code::UnknownEventType, name.span, words).did_you_mean(guess);
+            if let Some(near) = guess.and_then(|guess| catalogue.event_type_by_name(guess)) {
+                d = d.note("catalogue", format!("{}  {}", catalogue.place(near.position), near.name));
+            }
+            self.report.push(d);
+            return None;
+        };
+        if found.deprecated {
+            let words = format!("event type {} is deprecated", found.name);
+            let note = format!("{}  {}", catalogue.place(found.position), first_line(&found.doc));
+            self.report.push(Diagnostic::new(Code::Deprecated, name.span, words).note("catalogue", note));
+        }
+        Some(found)
+    }
+}
+
+/// A clause that was written must have been compiled; one that was not written is fine.
+fn all_or_none<T>(clause: Option<Option<T>>) -> Option<Option<T>> {
+    match clause {
+        Some(None) => None,
+        Some(Some(clause)) => Some(Some(clause)),
+        None => Some(None),
+    }
+}
