@@ -6,13 +6,13 @@
 
 use edge_event::EventTypeId;
 
-use crate::admit::PayloadError;
 use crate::check::{LoadError, check};
 use crate::extract::Extractor;
 use crate::model::{
     Cardinality, CatalogueData, EnumIndex, EnumType, EventType, Field, Kind, MessageIndex, MessageType, Position,
     Provenances, Range,
 };
+use crate::refusal::PayloadError;
 use crate::value::FieldValue;
 use crate::{MAX_CATALOGUE_BYTES, MAX_COUNTED_FIELDS};
 

@@ -1,11 +1,12 @@
 //! From `.proto` text to a catalogue, with every complaint at once.
 //!
 //! Comes in: [`Sources`], from memory or from a directory; the options file `edge/catalogue/v1/options.proto` and Google's
-//! own files need not be among them. Goes out: a checked [`Catalogue`](crate::Catalogue) with warnings, or all
+//! own files need not be among them. Goes out: a checked [`Catalogue`] with warnings, or all
 //! [`Diagnostic`]s, each with a stable code, a place and a line of help. Deliberately absent: rules, and compatibility
 //! with an earlier catalogue.
 
 mod diagnostic;
+mod event;
 mod limits;
 mod lower;
 mod options;

@@ -5,9 +5,9 @@
 //! Safe on any bytes; what is wrong is skipped or told as a [`PayloadError`]. Deliberately absent: limits (see
 //! [`Catalogue::admit`](crate::Catalogue::admit)) and allocation.
 
-use crate::admit::PayloadError;
 use crate::model::{Cardinality, Kind, MessageIndex};
 use crate::path::{FieldPath, PathError};
+use crate::refusal::PayloadError;
 use crate::value::{FieldValue, Map, ReadFault, Repeated, read, wire_type_of};
 use crate::wire::{Reader, WireType};
 use crate::{Catalogue, MAX_DEPTH};

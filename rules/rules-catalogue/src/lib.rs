@@ -25,13 +25,14 @@ mod extract;
 mod json;
 mod model;
 mod path;
+mod refusal;
 #[cfg(test)]
 mod testing;
 mod time;
 mod value;
 mod wire;
 
-pub use admit::{Admitted, PayloadError, Refusal};
+pub use admit::Admitted;
 pub use catalogue::Catalogue;
 pub use check::LoadError;
 pub use extract::{Extractor, recycle};
@@ -41,6 +42,7 @@ pub use model::{
     MessageType, PersonalData, Position, Provenances, Range,
 };
 pub use path::{FieldPath, PathError};
+pub use refusal::{PayloadError, Refusal};
 pub use value::{Elements, Entries, FieldValue, Map, Repeated};
 
 /// The longest payload that any event type may allow. Bytes.
