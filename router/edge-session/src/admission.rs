@@ -1,7 +1,8 @@
 //! Admission: which bytes of a welcomed session become events.
 //!
-//! In: class streams and datagrams. Out: [`Arrived`] events, in the order of their class, within the session's budget. Stops reading where the shard
-//! paused a class, the budget is spent, or the client does not read what we say. Deliberately absent: catalogue, dedupe, rules.
+//! In: class streams and datagrams. Out: [`Arrived`] events, in the order of their class, within the session's budget.
+//! Stops reading where the shard paused a class, the budget is spent, or the client does not read what we say.
+//! Deliberately absent: catalogue, dedupe, rules.
 
 use bytes::Bytes;
 use edge_event::{Class, Seq, UnixMillis};
@@ -54,7 +55,7 @@ impl Session {
 
     fn on_event_frame(&mut self, at: usize, frame: RawFrame, context: &mut Context) -> Result<(), CloseReason> {
         let payload_bytes_max = context.config.event_payload_bytes_max as usize;
-        let event = EventFrame::decode_reliable(frame.body, payload_bytes_max).map_err(fault)?;
+        let event = EventFrame::decode_reliable(frame.body, payload_bytes_max).map_err(|error| fault(&error))?;
         let Some(class) = self.streams.class_at(at) else { unreachable!("a frame comes after the stream's header") };
         let Some(who) = &mut self.established else { unreachable!("a live session is established") };
         match who.classes[class.index()].admit(event.seq).map_err(|error| seq_fault(error, class, event.seq))? {
@@ -106,7 +107,7 @@ impl Session {
             return self.strike(context);
         }
         for event in DatagramEvents::new(datagram, context.config.event_payload_bytes_max as usize) {
-            let event = event.map_err(fault)?;
+            let event = event.map_err(|error| fault(&error))?;
             if self.meters.events.charge(budget.events, now_ns, 1).is_err() {
                 return self.strike(context);
             }

@@ -1,7 +1,8 @@
 //! How much one connection may do: rates with a burst, by the generic cell rate algorithm (GCRA, ITU-T I.371).
 //!
-//! In: costs and the time. Out: yes, or how long to wait. A meter is eight bytes and never allocates. Deliberately absent: who is
-//! punished and how (see `session.rs`), and anything about addresses that have not been validated: those are never charged.
+//! In: costs and the time. Out: yes, or how long to wait. A meter is eight bytes and never allocates. Deliberately
+//! absent: who is punished and how (see `session.rs`), and anything about addresses that have not been validated: those
+//! are never charged.
 
 use std::time::Duration;
 

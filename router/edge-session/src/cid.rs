@@ -6,9 +6,10 @@
 //! | generation, shard  | 16 bits, keyed| from the shard's generator   |
 //! +--------------------+---------------+------------------------------+
 //! ```
-//! The slot is `generation * 16 + shard` in one byte; where a node has more than 16 shards it is `generation * 4096 + shard` in two
-//! bytes (big endian). The check is two multiplications, so that a small kernel program can compute it, too. It tells ids of our
-//! making from noise; it is no secret: who saw an id knows that id only. Deliberately absent: the table of connections.
+//! The slot is `generation * 16 + shard` in one byte; where a node has more than 16 shards it is `generation * 4096 +
+//! shard` in two bytes (big endian). The check is two multiplications, so that a small kernel program can compute it,
+//! too. It tells ids of our making from noise; it is no secret: who saw an id knows that id only. Deliberately absent:
+//! the table of connections.
 
 use std::time::Duration;
 
@@ -100,8 +101,8 @@ impl CidKey {
 
     /// The shard of the same generation to which `datagram` belongs where that is not `here`.
     ///
-    /// Reads the destination connection id of the first packet: of a short header, or of a long header that carries one of our
-    /// ids. One comparison for the common case, a packet of this shard.
+    /// Reads the destination connection id of the first packet: of a short header, or of a long header that carries one
+    /// of our ids. One comparison for the common case, a packet of this shard.
     pub fn foreign_shard(&self, datagram: &[u8], here: Slot) -> Option<ShardId> {
         let cid = destination_cid(datagram)?;
         let slot = self.slot_unchecked(cid);
@@ -133,7 +134,8 @@ fn destination_cid(datagram: &[u8]) -> Option<&[u8; CID_BYTES]> {
 
 /// Issues the ids of one shard.
 ///
-/// The random rest is HMAC-SHA-256 of a counter under the shard's seed: who saw any number of ids cannot link another to them.
+/// The random rest is HMAC-SHA-256 of a counter under the shard's seed: who saw any number of ids cannot link another
+/// to them.
 pub(crate) struct ShardCids {
     key: CidKey,
     slot: Slot,

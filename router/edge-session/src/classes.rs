@@ -1,8 +1,8 @@
 //! One ordered class of a session: which number comes next, what is finished, what the client may send.
 //!
-//! In: numbers of arriving events, and of finished ones in any order. Out: cumulative receipts and absolute credit. Memory is one bit's
-//! worth of bookkeeping an outstanding event, and nobody can have more outstanding than the window. Deliberately absent: frames, time, dedupe against
-//! earlier connections (that is the owner's).
+//! In: numbers of arriving events, and of finished ones in any order. Out: cumulative receipts and absolute credit.
+//! Memory is one bit's worth of bookkeeping an outstanding event, and nobody can have more outstanding than the window.
+//! Deliberately absent: frames, time, dedupe against earlier connections (that is the owner's).
 
 use std::collections::VecDeque;
 
@@ -71,7 +71,8 @@ impl ClassState {
     }
 
     //= protocol.md#reliable-3
-    /// The first event of a connection continues at or below the receipts plus one, each further one is the next number.
+    /// The first event of a connection continues at or below the receipts plus one, each further one is the next
+    /// number.
     pub(crate) fn admit(&mut self, seq: Seq) -> Result<Admitted, SeqError> {
         let Seq(seq) = seq;
         let expected = self.next.unwrap_or(self.receipt.saturating_add(1));
@@ -94,7 +95,8 @@ impl ClassState {
         Ok(Admitted::New)
     }
 
-    /// Marks `seq` finished and says how many finished events the client has not been told of. Doing so twice is harmless.
+    /// Marks `seq` finished and says how many finished events the client has not been told of. Doing so twice is
+    /// harmless.
     pub(crate) fn complete(&mut self, seq: Seq) -> u64 {
         let outstanding = seq
             .0

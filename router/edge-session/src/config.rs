@@ -1,7 +1,8 @@
 //! What an operator may set about sessions, checked once.
 //!
-//! In: values that `edge-config` read. Out: a [`Config`] whose [`check`](Config::check) passed. Deliberately absent: text, files,
-//! keys and tokens' issuers (see [`TokenVerifier`](crate::TokenVerifier)), and anything that changes while the daemon runs.
+//! In: values that `edge-config` read. Out: a [`Config`] whose [`check`](Config::check) passed. Deliberately absent:
+//! text, files, keys and tokens' issuers (see [`TokenVerifier`](crate::TokenVerifier)), and anything that changes while
+//! the daemon runs.
 
 use std::time::Duration;
 
@@ -16,14 +17,16 @@ use crate::transport::TransportLimits;
 ///
 /// # Defaults
 /// * handshake and HELLO within 3 s each, a partial frame within 5 s, idle after 15 s (a client may ask for 5 to 60 s)
-/// * Retry above 64 unvalidated half-open connections, Initials dropped above 4,096 handshakes, 60,000 connections a shard
+/// * Retry above 64 unvalidated half-open connections, Initials dropped above 4,096 handshakes, 60,000 connections a
+///   shard
 /// * 256 outstanding events a class, payloads up to 16 KiB
 /// * receipts after 25 ms or 16 events
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
     /// This machine, as WELCOME tells it.
     pub node: NodeId,
-    /// The run of the daemon on this node, `0..=15`: part of every connection id, so that two generations can share a port.
+    /// The run of the daemon on this node, `0..=15`: part of every connection id, so that two generations can share a
+    /// port.
     pub generation: u8,
     /// From the first Initial to a complete handshake.
     pub handshake_deadline: Duration,

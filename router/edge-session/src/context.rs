@@ -1,6 +1,7 @@
 //! What all sessions of a shard share: limits, keys, the time, the way out.
 //!
-//! In: what the shard told last. Out: the same to each session, and their events and counts back. Deliberately absent: connections.
+//! In: what the shard told last. Out: the same to each session, and their events and counts back. Deliberately absent:
+//! connections.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The control stream: HELLO and REAUTH from the client, everything that we say to it.
 //!
-//! In: control frames, the shard's answers. Out: a [`Hello`] for the shard, frames in the outbox. Deliberately absent: the checks of a token
-//! (`token`), the bookkeeping of classes (`classes.rs`), when bytes leave (`endpoint.rs`).
+//! In: control frames, the shard's answers. Out: a [`Hello`] for the shard, frames in the outbox. Deliberately absent:
+//! the checks of a token (`token`), the bookkeeping of classes (`classes.rs`), when bytes leave (`endpoint.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,10 @@ impl Session {
     pub(crate) fn read_control(&mut self, context: &mut Context) -> Result<(), CloseReason> {
         while !matches!(self.phase, Phase::Handshake { .. } | Phase::Over) {
             match self.streams.poll_control(&mut self.conn, context.now)? {
-                Polled::Frame(frame) => self.on_control_frame(ClientFrame::decode(frame).map_err(fault)?, context)?,
+                Polled::Frame(frame) => {
+                    let frame = ClientFrame::decode(frame).map_err(|error| fault(&error))?;
+                    self.on_control_frame(frame, context)?;
+                }
                 Polled::Blocked => return Ok(()),
                 Polled::Ended if matches!(self.phase, Phase::Leaving { .. }) => return Ok(()),
                 Polled::Ended => return Err(control_gone()),
@@ -42,7 +45,7 @@ impl Session {
     fn on_control_frame(&mut self, frame: ClientFrame, context: &mut Context) -> Result<(), CloseReason> {
         match (self.phase, frame) {
             (Phase::Hello { .. }, ClientFrame::Hello(hello)) => {
-                self.on_hello(*hello, context);
+                self.on_hello(&hello, context);
                 Ok(())
             }
             (Phase::Answer | Phase::Live, ClientFrame::Reauth(reauth)) => {
@@ -54,7 +57,7 @@ impl Session {
         }
     }
 
-    fn on_hello(&mut self, hello: edge_wire::Hello, context: &mut Context) {
+    fn on_hello(&mut self, hello: &edge_wire::Hello, context: &mut Context) {
         if context.draining.is_some() {
             return self.say_refuse(&Refuse::new(RefuseCode::Draining, "", None), context);
         }
@@ -68,7 +71,7 @@ impl Session {
             }
         };
         context.stats.hellos += 1;
-        let established = establish(&hello, claims, context);
+        let established = establish(hello, claims, context);
         context.events.push_back(SessionEvent::Hello(Box::new(Hello {
             key: self.key,
             conn: established.info.clone(),
@@ -207,7 +210,7 @@ impl Session {
         }
         let Some(control) = self.streams.control_id() else { return };
         if self.outbox.flush(&mut self.conn, control).is_err() {
-            self.close(control_gone(), context);
+            self.close(&control_gone(), context);
         }
     }
 

@@ -1,32 +1,33 @@
 //! [`Sessions`]: one shard's QUIC endpoint with all its sessions.
 //!
-//! In: datagrams, the time, the shard's answers. Out: events, datagrams, the next deadline. Here are the verbs and the queues between them; what a
-//! connection does is in `session.rs`, who gets in at all in `incoming.rs`. Deliberately absent: sockets, clocks, randomness but the seed's.
+//! In: datagrams, the time, the shard's answers. Out: events, datagrams, the next deadline. Here are the verbs and the
+//! queues between them; what a connection does is in `session.rs`, who gets in at all in `incoming.rs`, how it begins
+//! in `setup.rs`, what operators change in `orders.rs`. Deliberately absent: sockets, clocks, randomness but the
+//! seed's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use edge_event::{Class, CommandId, Seq, ShardId};
-use edge_wire::{CloseCode, CloseReason, EncodeError, RefuseCode, RejectCode};
+use edge_event::{Class, CommandId, Seq};
+use edge_wire::{CloseCode, CloseReason, RefuseCode, RejectCode};
 use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, EndpointEvent, Transmit};
 
-use crate::cid::{CidKey, SHARDS_MAX, Slot};
-use crate::config::{Config, ConfigError};
+use crate::amplify::is_lone_handshake_packet;
+use crate::cid::{CidKey, Slot};
 use crate::context::Context;
-use crate::control::move_frame;
-use crate::events::{Arrival, Departure, Handled, MoveTo, SessionEvent, SessionKey, Stats, Welcome};
+use crate::events::{Arrival, Departure, Handled, SessionEvent, SessionKey, Stats, Welcome};
 use crate::session::{Fate, Session};
 use crate::table::Table;
 use crate::timers::{DueTick, Wheel};
-use crate::token::{DenyList, TokenVerifier};
-use crate::transport::{EndpointParts, SharedKeys, ToldTime, endpoint_parts};
+use crate::transport::ToldTime;
 
 /// Connections looked at in one call of `handle_timeout`; what is left is due at once again.
 const TIMERS_A_TURN: usize = 512;
 
-/// Stateless answers (Retry, Version Negotiation, resets, refusals) that may wait; past it they are lost, as UDP allows.
+/// Stateless answers (Retry, Version Negotiation, resets, refusals) that may wait; past it they are lost, as UDP
+/// allows.
 const ANSWERS_MAX: usize = 1024;
 
 /// One shard's endpoint and sessions. See the crate's documentation for the order of calls.
@@ -35,89 +36,18 @@ pub struct Sessions {
     pub(crate) context: Context,
     pub(crate) table: Table,
     pub(crate) scratch: Vec<u8>,
-    wheel: Wheel,
-    cid_key: CidKey,
-    here: Slot,
-    told_time: Arc<ToldTime>,
+    pub(crate) wheel: Wheel,
+    pub(crate) cid_key: CidKey,
+    pub(crate) here: Slot,
+    pub(crate) told_time: Arc<ToldTime>,
     /// Connections with something to work off, then those to ask for packets.
-    dirty: VecDeque<u32>,
-    sending: VecDeque<u32>,
-    answers: VecDeque<(Departure, Vec<u8>)>,
-    due: Vec<(u32, DueTick)>,
-}
-
-/// Why no sessions can be made. The operator's fault.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A limit is out of range.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The shard's number does not fit the node.
-    #[error("shard {shard} of {shards}: a node has 1 to {SHARDS_MAX} shards, numbered from 0")]
-    Shard {
-        /// Its number.
-        shard: u16,
-        /// How many there are.
-        shards: u16,
-    },
-    /// Clients and server must agree on the protocol during the handshake.
-    #[error("the TLS configuration does not offer the protocol name `edge/1`: add it to `alpn_protocols`")]
-    Alpn,
-    /// QUIC's first packets need AES-128-GCM.
-    #[error("the TLS configuration lacks the cipher suite TLS13_AES_128_GCM_SHA256, which QUIC needs")]
-    CipherSuite,
-    /// Replayable data is not accepted in this version.
-    #[error("the TLS configuration accepts early data: set `max_early_data_size` to 0")]
-    EarlyData,
+    pub(crate) dirty: VecDeque<u32>,
+    pub(crate) sending: VecDeque<u32>,
+    pub(crate) answers: VecDeque<(Departure, Vec<u8>)>,
+    pub(crate) due: Vec<(u32, DueTick)>,
 }
 
 impl Sessions {
-    /// The sessions of `shard`, one of `shards`, none of them open yet. All random choices follow from `seed`.
-    ///
-    /// # Errors
-    /// See [`SetupError`].
-    #[allow(clippy::too_many_arguments)] // Each is given once, at start, and none belongs to another.
-    pub fn new(
-        config: Arc<Config>,
-        tls: Arc<rustls::ServerConfig>,
-        keys: &SharedKeys,
-        shard: ShardId,
-        shards: u16,
-        verifier: Arc<TokenVerifier>,
-        seed: &[u8; 32],
-        now: Instant,
-    ) -> Result<Sessions, SetupError> {
-        config.check()?;
-        if shard.0 >= shards || shards > SHARDS_MAX {
-            return Err(SetupError::Shard { shard: shard.0, shards });
-        }
-        if !tls.alpn_protocols.iter().any(|name| name == edge_wire::ALPN) {
-            return Err(SetupError::Alpn);
-        }
-        if tls.max_early_data_size != 0 {
-            return Err(SetupError::EarlyData);
-        }
-        let here = Slot { generation: config.generation, shard };
-        let EndpointParts { endpoint, server, cid_key, told_time } =
-            endpoint_parts(&config.transport, config.idle_timeout_max, tls, keys, here, shards, seed)
-                .map_err(|_| SetupError::CipherSuite)?;
-        let mtu_discovery = config.transport.mtu_discovery;
-        Ok(Sessions {
-            endpoint: Endpoint::new(endpoint, Some(server), mtu_discovery, None),
-            context: Context::new(config, verifier, now),
-            table: Table::default(),
-            scratch: Vec::new(),
-            wheel: Wheel::new(now),
-            cid_key,
-            here,
-            told_time,
-            dirty: VecDeque::new(),
-            sending: VecDeque::new(),
-            answers: VecDeque::new(),
-            due: Vec::new(),
-        })
-    }
-
     // ---- what comes from outside
 
     /// Takes in one datagram. `now` and `unix_ms` (milliseconds since 1970) are read together.
@@ -129,6 +59,7 @@ impl Sessions {
         }
         self.context.stats.datagrams_in += 1;
         let bytes = datagram.len();
+        let is_handshake = is_lone_handshake_packet(&datagram);
         let ecn = EcnCodepoint::from_bits(arrival.ecn & 0b11);
         self.scratch.clear();
         match self.endpoint.handle(now, arrival.remote, arrival.local_ip, ecn, datagram, &mut self.scratch) {
@@ -136,8 +67,7 @@ impl Sessions {
                 let index = index_of(handle);
                 if let Some(session) = self.table.at(index) {
                     session.guard.on_received(arrival.remote, bytes);
-                    session.conn.handle_event(event);
-                    session.on_datagram(&mut self.context);
+                    session.on_datagram(event, is_handshake, &self.context);
                     self.mark_dirty(index);
                 }
             }
@@ -188,8 +118,9 @@ impl Sessions {
         self.with_quietly(key, |session, context| session.reject(class, seq, code, detail, context));
     }
 
-    /// Sends a reply that a rule ordered. Says whether it was taken: a reply is volatile, and is dropped (counted) where the session is gone, does
-    /// not read, has spent its budget of replies, or where name or body exceed what a frame carries.
+    /// Sends a reply that a rule ordered. Says whether it was taken: a reply is volatile, and is dropped (counted)
+    /// where the session is gone, does not read, has spent its budget of replies, or where name or body exceed what a
+    /// frame carries.
     pub fn reply(&mut self, key: SessionKey, id: CommandId, name: &str, body: &Bytes) -> bool {
         let mut taken = false;
         self.with_quietly(key, |session, context| taken = session.reply(id, name, body, context));
@@ -200,66 +131,12 @@ impl Sessions {
 
     /// Ends the session because a newer connection of its producer was welcomed, here or on another shard.
     pub fn supersede(&mut self, key: SessionKey) {
-        self.close(key, CloseReason::new(CloseCode::Superseded, ""));
+        self.close(key, &CloseReason::new(CloseCode::Superseded, ""));
     }
 
     /// Ends a session with any code.
-    pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
+    pub fn close(&mut self, key: SessionKey, reason: &CloseReason) {
         self.with(key, |session, context| session.close(reason, context));
-    }
-
-    // ---- what comes from operators, through the shard
-
-    /// Puts a deny list in force: for HELLO and REAUTH from now on, and for every live session at once.
-    pub fn revoke(&mut self, deny: Arc<DenyList>) {
-        self.context.deny = deny;
-        let deny = self.context.deny.clone();
-        self.for_each(|session, context| {
-            let is_named = session.established.as_ref().is_some_and(|who| deny.names(&who.claims));
-            if is_named {
-                session.close(CloseReason::new(CloseCode::Revoked, ""), context);
-            }
-            is_named
-        });
-    }
-
-    /// Puts new keys of issuers in force for HELLO and REAUTH. Live sessions keep what they have until their tokens end.
-    pub fn set_verifier(&mut self, verifier: Arc<TokenVerifier>) {
-        self.context.verifier = verifier;
-    }
-
-    /// Takes nobody new, asks every session to move, and closes what is left after `within`.
-    ///
-    /// # Errors
-    /// `to` exceeds what MOVE can carry; nothing has changed then.
-    pub fn begin_drain(&mut self, to: MoveTo, within: Duration) -> Result<(), EncodeError> {
-        move_frame(&to, within).encode(&mut Vec::new())?;
-        self.for_each(|session, context| {
-            session.move_away(&to, within, context);
-            true
-        });
-        self.context.draining = Some(to);
-        Ok(())
-    }
-
-    /// Stops reading a class on all sessions and withholds its credit. For overload: the least urgent class first.
-    pub fn pause(&mut self, class: Class) {
-        self.context.paused[class.index()] = true;
-    }
-
-    /// Reads a class again and gives the credit that was withheld.
-    pub fn resume(&mut self, class: Class) {
-        if std::mem::replace(&mut self.context.paused[class.index()], false) {
-            self.for_each(|session, context| {
-                session.on_resumed(context);
-                true
-            });
-        }
-    }
-
-    /// Whether datagrams with events are dropped unread (counted). For overload.
-    pub fn shed_datagrams(&mut self, shed: bool) {
-        self.context.shed_datagrams = shed;
     }
 
     // ---- what goes out
@@ -275,7 +152,8 @@ impl Sessions {
         }
     }
 
-    /// Fills `out`, which is empty, with one datagram or a run of equally long ones for one destination; `None` when nothing is left to send.
+    /// Fills `out`, which is empty, with one datagram or a run of equally long ones for one destination; `None` when
+    /// nothing is left to send.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Departure> {
         debug_assert!(out.is_empty(), "a transmit begins with an empty buffer");
         self.context.now = self.context.now.max(now);
@@ -295,7 +173,8 @@ impl Sessions {
         None
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is wanted at the latest, once events and transmits have been drained.
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted at the latest, once events and transmits have been
+    /// drained.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.wheel.next_due()
     }
@@ -354,7 +233,7 @@ impl Sessions {
         }
     }
 
-    fn for_each(&mut self, mut change: impl FnMut(&mut Session, &mut Context) -> bool) {
+    pub(crate) fn for_each(&mut self, mut change: impl FnMut(&mut Session, &mut Context) -> bool) {
         for session in self.table.iter_mut() {
             if change(session, &mut self.context) && !std::mem::replace(&mut session.is_dirty, true) {
                 self.dirty.push_back(session.key.index);

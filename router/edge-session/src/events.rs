@@ -1,7 +1,8 @@
 //! What passes between the sessions and the shard that drives them.
 //!
-//! In: arrivals of datagrams, answers to HELLO. Out: HELLOs, events, ends, and how a transmit leaves. Plain data; deliberately absent: behaviour,
-//! sockets, and `EventId`s, which need the owner's view of the subject and the spool's start epoch.
+//! In: arrivals of datagrams, answers to HELLO. Out: HELLOs, events, ends, and how a transmit leaves. Plain data;
+//! deliberately absent: behaviour, sockets, and `EventId`s, which need the owner's view of the subject and the spool's
+//! start epoch.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -67,7 +68,8 @@ pub struct Departure {
 /// What a shard hears from its sessions.
 #[derive(Debug)]
 pub enum SessionEvent {
-    /// A client introduced itself with a valid token. Answer with `welcome` or `refuse`; until then nothing else comes from it.
+    /// A client introduced itself with a valid token. Answer with `welcome` or `refuse`; until then nothing else comes
+    /// from it.
     Hello(Box<Hello>),
     /// A welcomed session sent an event. A reliable one wants `complete` (or `reject`) when it is finished.
     Event(Arrived),
@@ -112,7 +114,8 @@ pub struct Welcome {
     pub session_ttl_ms: u64,
 }
 
-/// One event of a client, admitted: decoded, in order, within its budget. Not yet deduplicated against earlier connections.
+/// One event of a client, admitted: decoded, in order, within its budget. Not yet deduplicated against earlier
+/// connections.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Arrived {
     /// The session that sent it.
@@ -168,8 +171,8 @@ pub enum Ended {
 pub struct MoveTo {
     /// Why.
     pub reason: MoveReason,
-    /// `host:port`, best first; from the operator's signed allow-list. At most [`edge_wire::limits::ENDPOINTS_MAX`]; empty: the
-    /// client's own list.
+    /// `host:port`, best first; from the operator's signed allow-list. At most [`edge_wire::limits::ENDPOINTS_MAX`];
+    /// empty: the client's own list.
     pub endpoints: Vec<String>,
 }
 

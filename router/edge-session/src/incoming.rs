@@ -1,7 +1,8 @@
 //! Who gets in: what happens to a client's first Initial.
 //!
-//! In: an Initial of an unknown connection. Out: a half-open connection, a Retry, a refusal, or nothing. An address that has not proved to be real
-//! gets at most a Retry once many are half-open, and is never held against anybody. Deliberately absent: TLS, tokens of players.
+//! In: an Initial of an unknown connection. Out: a half-open connection, a Retry, a refusal, or nothing. An address
+//! that has not proved to be real gets at most a Retry once many are half-open, and is never held against anybody.
+//! Deliberately absent: TLS, tokens of players.
 
 use quinn_proto::Incoming;
 

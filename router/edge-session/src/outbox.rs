@@ -1,6 +1,7 @@
 //! What waits to be written on the control stream.
 //!
-//! In: frames. Out: bytes, as fast as the client lets us. Deliberately absent: which frames, and what to do when too much waits.
+//! In: frames. Out: bytes, as fast as the client lets us. Deliberately absent: which frames, and what to do when too
+//! much waits.
 
 use edge_wire::{EncodeError, ServerFrame};
 use quinn_proto::{Connection, StreamId, WriteError};

@@ -5,8 +5,9 @@
 //!     |                      | token refused   | refuse           (closed by either side, idle, expired,
 //!     v deadline: forgotten  +-----> Leaving <-+                   superseded, revoked, moved)
 //! ```
-//! In: what `endpoint.rs` hands over: QUIC events, deadlines, the shard's answers. Out: [`SessionEvent`]s in the context, bytes in the connection.
-//! The frames are understood in `control.rs` and `admission.rs`. Deliberately absent: the endpoint, queues, other sessions.
+//! In: what `endpoint.rs` hands over: QUIC events, deadlines, the shard's answers. Out: [`SessionEvent`]s in the
+//! context, bytes in the connection. The frames are understood in `control.rs` and `admission.rs`. Deliberately absent:
+//! the endpoint, queues, other sessions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +17,14 @@ use edge_event::identity::CLASSES;
 use edge_event::{ConnInfo, ProducerKey, Provenance};
 use edge_wire::codes::Fault;
 use edge_wire::{CloseCode, CloseReason};
-use quinn_proto::{Connection, ConnectionError, Event, StreamEvent, VarInt};
+use quinn_proto::{Connection, ConnectionError, ConnectionEvent, Event, StreamEvent, VarInt};
 
 use crate::amplify::AmplificationGuard;
 use crate::budget::{Budget, Meters};
 use crate::classes::ClassState;
 use crate::context::Context;
 use crate::events::{Ended, SessionEvent, SessionKey};
+use crate::frames::FrameCounts;
 use crate::outbox::Outbox;
 use crate::streams::Streams;
 use crate::timers::{Scheduled, Wheel};
@@ -93,14 +95,6 @@ pub(crate) struct Session {
     counted: FrameCounts,
 }
 
-/// Frames of a connection so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct FrameCounts {
-    all: u64,
-    resets: u64,
-    retirements: u64,
-}
-
 /// Counting frames copies half a kilobyte, so it is done every so many datagrams.
 const COUNT_EVERY_DATAGRAMS: u32 = 16;
 
@@ -127,10 +121,18 @@ impl Session {
         }
     }
 
-    /// A datagram came; `endpoint.rs` has given it to the connection.
-    pub(crate) fn on_datagram(&mut self, context: &mut Context) {
+    /// A datagram came. `is_handshake`: it is one Handshake packet and nothing else.
+    pub(crate) fn on_datagram(&mut self, event: ConnectionEvent, is_handshake: bool, context: &Context) {
         self.last_heard = context.now;
         self.uncounted_datagrams += 1;
+        if self.guard.is_validated() || !is_handshake {
+            return self.conn.handle_event(event);
+        }
+        let before = FrameCounts::of(&self.conn).all;
+        self.conn.handle_event(event);
+        if FrameCounts::of(&self.conn).all > before {
+            self.guard.on_validated();
+        }
     }
 
     /// Works off what the connection has to say.
@@ -146,7 +148,7 @@ impl Session {
             .and_then(|()| self.read_events(context))
             .and_then(|()| self.read_datagrams(context));
         if let Err(reason) = outcome {
-            self.close(reason, context);
+            self.close(&reason, context);
         }
     }
 
@@ -160,11 +162,11 @@ impl Session {
                 self.end(ended_by(&reason), context);
                 Ok(())
             }
-            Event::Stream(event) => self.on_stream_event(event, context),
+            Event::Stream(event) => self.on_stream_event(&event, context),
             Event::HandshakeDataReady | Event::DatagramReceived | Event::DatagramsUnblocked => Ok(()),
         };
         if let Err(reason) = outcome {
-            self.close(reason, context);
+            self.close(&reason, context);
         }
     }
 
@@ -177,8 +179,8 @@ impl Session {
         }
     }
 
-    fn on_stream_event(&mut self, event: StreamEvent, context: &mut Context) -> Result<(), CloseReason> {
-        match event {
+    fn on_stream_event(&mut self, event: &StreamEvent, context: &mut Context) -> Result<(), CloseReason> {
+        match *event {
             StreamEvent::Opened { dir } => {
                 let payload_bytes_max = context.config.event_payload_bytes_max as usize;
                 let accepted = self.streams.accept(&mut self.conn, dir, payload_bytes_max)?;
@@ -207,28 +209,7 @@ impl Session {
     /// Tiny frames, resets and retirements cost us more than their sender.
     fn charge_frames(&mut self, context: &mut Context) {
         self.uncounted_datagrams = 0;
-        let frames = self.conn.stats().frame_rx;
-        let counts = FrameCounts {
-            all: frames.acks
-                + frames.crypto
-                + frames.data_blocked
-                + frames.datagram
-                + frames.max_data
-                + frames.max_stream_data
-                + frames.new_connection_id
-                + frames.path_challenge
-                + frames.path_response
-                + frames.ping
-                + frames.reset_stream
-                + frames.retire_connection_id
-                + frames.stop_sending
-                + frames.stream
-                + frames.stream_data_blocked
-                + frames.streams_blocked_bidi
-                + frames.streams_blocked_uni,
-            resets: frames.reset_stream + frames.stop_sending,
-            retirements: frames.retire_connection_id,
-        };
+        let counts = FrameCounts::of(&self.conn);
         let (budget, now_ns, before) = (self.budget(context), context.now_ns(), self.counted);
         self.counted = counts;
         let since = |now: u64, before: u64| u32::try_from(now - before).unwrap_or(u32::MAX);
@@ -246,7 +227,7 @@ impl Session {
         } else {
             return;
         };
-        self.close(over_budget(spent, context), context);
+        self.close(&over_budget(spent, context), context);
     }
 
     pub(crate) fn budget(&self, context: &Context) -> Budget {
@@ -278,7 +259,7 @@ impl Session {
                 None => return Fate::Stays,
             },
         };
-        self.close(reason, context);
+        self.close(&reason, context);
         Fate::Stays
     }
 
@@ -325,7 +306,7 @@ impl Session {
     }
 
     /// Ends the connection with a code.
-    pub(crate) fn close(&mut self, reason: CloseReason, context: &mut Context) {
+    pub(crate) fn close(&mut self, reason: &CloseReason, context: &mut Context) {
         if self.phase == Phase::Over {
             return;
         }

@@ -1,7 +1,8 @@
 //! The streams that a client opened: at most one for control and one a class, each read as frames.
 //!
-//! In: a connection with readable streams. Out: whole frames, one at a time, so that the reader can stop between two. Remembers since when a
-//! frame is incomplete. Deliberately absent: what frames mean, and when not to read (see `session.rs`).
+//! In: a connection with readable streams. Out: whole frames, one at a time, so that the reader can stop between two.
+//! Remembers since when a frame is incomplete. Deliberately absent: what frames mean, and when not to read (see
+//! `session.rs`).
 
 use std::time::Instant;
 
@@ -172,7 +173,7 @@ impl Streams {
         now: Instant,
     ) -> Result<Polled, CloseReason> {
         let stream = &mut self.events[at];
-        let polled = stream.poll(conn, now).map_err(fault)?;
+        let polled = stream.poll(conn, now).map_err(|error| fault(&error))?;
         match stream.decoder.header() {
             Some(StreamHeader::Events(class)) if stream.class.is_none() => {
                 stream.class = Some(class);
@@ -190,7 +191,7 @@ impl Streams {
     /// Polls the bidirectional stream, where there is one.
     pub(crate) fn poll_control(&mut self, conn: &mut Connection, now: Instant) -> Result<Polled, CloseReason> {
         let Some(stream) = &mut self.control else { return Ok(Polled::Blocked) };
-        let polled = stream.poll(conn, now).map_err(fault)?;
+        let polled = stream.poll(conn, now).map_err(|error| fault(&error))?;
         match stream.decoder.header() {
             Some(StreamHeader::Events(_)) => Err(wrong_direction("events are unidirectional")),
             _ => Ok(polled),
@@ -204,7 +205,7 @@ impl Streams {
 }
 
 /// How a connection ends whose bytes are not this protocol.
-pub(crate) fn fault(error: FrameError) -> CloseReason {
+pub(crate) fn fault(error: &FrameError) -> CloseReason {
     CloseReason::new(error.close_code(), error.to_string())
 }
 

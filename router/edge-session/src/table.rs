@@ -1,7 +1,7 @@
 //! The shard's connections, addressed by the transport's own handles.
 //!
-//! In: connections under the handle that the endpoint gave them. Out: the same by handle or by [`SessionKey`]; a key of an earlier tenant of a handle finds
-//! nothing. Deliberately absent: any order but the handle's.
+//! In: connections under the handle that the endpoint gave them. Out: the same by handle or by [`SessionKey`]; a key of
+//! an earlier tenant of a handle finds nothing. Deliberately absent: any order but the handle's.
 
 use crate::events::SessionKey;
 use crate::session::Session;

@@ -1,8 +1,8 @@
 //! A lazy timer wheel: which connections to look at, and when.
 //!
-//! In: "look at connection `n` not later than t". Out: the numbers that are due. It never removes or moves an entry: who is looked at
-//! too early says again when it wants to be looked at, so a packet that only pushes a deadline back costs nothing. Deliberately
-//! absent: what is due and why; that is read from the connection itself.
+//! In: "look at connection `n` not later than t". Out: the numbers that are due. It never removes or moves an entry:
+//! who is looked at too early says again when it wants to be looked at, so a packet that only pushes a deadline back
+//! costs nothing. Deliberately absent: what is due and why; that is read from the connection itself.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! The QUIC stack's limits, with the reason for each, and the keys that all shards of a node share.
 //!
-//! In: [`TransportLimits`], [`SharedKeys`], the TLS configuration, a seed. Out: `quinn-proto`'s own configuration values. No value that
-//! matters stays at the library's default: several of those are unlimited or sized for file transfer. Deliberately absent: per-session limits
-//! that the library does not know (see `config.rs`, `budget.rs`).
+//! In: [`TransportLimits`], [`SharedKeys`], the TLS configuration, a seed. Out: `quinn-proto`'s own configuration
+//! values. No value that matters stays at the library's default: several of those are unlimited or sized for file
+//! transfer. Deliberately absent: per-session limits that the library does not know (see `config.rs`, `budget.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,7 +21,8 @@ use crate::config::{ConfigError, ensure};
 /// See each field.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TransportLimits {
-    /// Bytes a client may have in flight towards us on one stream. 64 KiB: four full-size events, or 150 ms of a busy player.
+    /// Bytes a client may have in flight towards us on one stream. 64 KiB: four full-size events, or 150 ms of a busy
+    /// player.
     pub stream_window_bytes: u32,
     /// The same over all streams. 160 KiB; unlimited in the library.
     pub receive_window_bytes: u32,
@@ -29,7 +30,8 @@ pub struct TransportLimits {
     pub send_window_bytes: u32,
     /// Bytes of datagrams that wait to be read; the oldest go first. 32 KiB; 1.25 MB in the library.
     pub datagram_receive_bytes: u32,
-    /// Bytes of handshake messages out of order. 8 KiB; a client's flight is below 2 KiB without a certificate of its own.
+    /// Bytes of handshake messages out of order. 8 KiB; a client's flight is below 2 KiB without a certificate of its
+    /// own.
     pub crypto_buffer_bytes: u32,
     /// Whether to look for a larger MTU than 1,200 bytes. On; the socket must forbid fragmentation.
     pub mtu_discovery: bool,
@@ -79,7 +81,8 @@ impl TransportLimits {
         ensure((1..=65_536).contains(&self.incoming_max), "transport.incoming_max", self.incoming_max, "1..=65536")
     }
 
-    /// The connections' configuration. `idle_timeout_max` is what the handshake offers; shorter ones are kept by the session.
+    /// The connections' configuration. `idle_timeout_max` is what the handshake offers; shorter ones are kept by the
+    /// session.
     pub(crate) fn transport(&self, idle_timeout_max: Duration) -> TransportConfig {
         let mut t = TransportConfig::default();
         let idle_ms = u32::try_from(idle_timeout_max.as_millis()).unwrap_or(u32::MAX);
@@ -104,7 +107,8 @@ impl TransportLimits {
     }
 }
 
-/// The keys that every shard and every generation of a node share, so that a reset, a Retry token and a connection id of one are understood by all.
+/// The keys that every shard and every generation of a node share, so that a reset, a Retry token and a connection id
+/// of one are understood by all.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SharedKeys {
     /// Makes stateless reset tokens.

@@ -198,6 +198,12 @@ fn a_newer_connection_supersedes_the_older() {
 }
 
 #[test]
+fn sessions_can_move_to_their_shards_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Sessions>();
+}
+
+#[test]
 fn setup_refuses_what_cannot_work() {
     let build = |tls: rustls::ServerConfig, shard: u16, config: Config| {
         let keys = SharedKeys::derive(&[5; 32]);

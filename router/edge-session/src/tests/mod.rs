@@ -5,5 +5,6 @@ mod datagrams;
 mod deadlines;
 mod drain;
 mod hello;
+mod noise;
 mod reliable;
 mod world;

@@ -1,7 +1,7 @@
 //! The world of the stories: shards of one node, clients of an independent QUIC endpoint each, a network without delay.
 //!
-//! `exchange` lets everything that can be said now be said; `pass` lets time pass, deadline by deadline. By default a HELLO is welcomed and
-//! every reliable event completed at once; a story that wants otherwise says so.
+//! `exchange` lets everything that can be said now be said; `pass` lets time pass, deadline by deadline. By default a
+//! HELLO is welcomed and every reliable event completed at once; a story that wants otherwise says so.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -27,18 +27,31 @@ use crate::{
 
 pub(super) const SHARDS: u16 = 2;
 
-/// Certificates are made once; making them is what takes time.
-fn identity() -> &'static (CertificateDer<'static>, Vec<u8>) {
-    static IDENTITY: OnceLock<(CertificateDer<'static>, Vec<u8>)> = OnceLock::new();
-    IDENTITY.get_or_init(|| {
+/// A certificate and its key.
+type Identity = (CertificateDer<'static>, Vec<u8>);
+
+/// Certificates are made once; making them is what takes time. The large one fills three first flights.
+fn identity(is_large: bool) -> &'static Identity {
+    static SMALL: OnceLock<Identity> = OnceLock::new();
+    static LARGE: OnceLock<Identity> = OnceLock::new();
+    let make = |names: Vec<String>| {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        let params = rcgen::CertificateParams::new(vec!["edge.test".to_owned()]).unwrap();
+        let params = rcgen::CertificateParams::new(names).unwrap();
         (params.self_signed(&key).unwrap().der().clone(), key.serialize_der())
-    })
+    };
+    let name = "edge.test".to_owned();
+    if is_large {
+        LARGE.get_or_init(|| make((0..250).map(|n| format!("edge-{n:032}.test")).chain([name]).collect()))
+    } else {
+        SMALL.get_or_init(|| make(vec![name]))
+    }
 }
 
 pub(super) fn server_tls() -> rustls::ServerConfig {
-    let (certificate, key) = identity();
+    tls_of(identity(false))
+}
+
+fn tls_of((certificate, key): &Identity) -> rustls::ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -52,7 +65,8 @@ pub(super) fn server_tls() -> rustls::ServerConfig {
 
 fn client_config(alpn: &[u8]) -> ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(identity().0.clone()).unwrap();
+    roots.add(identity(false).0.clone()).unwrap();
+    roots.add(identity(true).0.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -113,6 +127,16 @@ pub(super) struct Client {
 
 impl World {
     pub(super) fn new(config: Config) -> World {
+        World::with_tls(config, server_tls())
+    }
+
+    /// The server's certificate has about ten kilobytes.
+    pub(super) fn with_large_certificate(config: Config) -> World {
+        World::with_tls(config, tls_of(identity(true)))
+    }
+
+    fn with_tls(config: Config, tls: rustls::ServerConfig) -> World {
+        let tls = Arc::new(tls);
         let now = Instant::now();
         let mut config = config;
         config.transport.mtu_discovery = false;
@@ -121,8 +145,8 @@ impl World {
         let shards = (0..SHARDS)
             .map(|shard| {
                 let seed = [shard as u8; 32];
-                let tls = Arc::new(server_tls());
-                Sessions::new(config.clone(), tls, &keys, ShardId(shard), SHARDS, verifier(), &seed, now).unwrap()
+                Sessions::new(config.clone(), tls.clone(), &keys, ShardId(shard), SHARDS, verifier(), &seed, now)
+                    .unwrap()
             })
             .collect();
         World {

@@ -1,6 +1,7 @@
 //! What a verified token says, and whether it holds now.
 //!
-//! In: the payload of a token whose signature fitted. Out: [`Claims`]. Deliberately absent: the deny list, which also acts on live sessions.
+//! In: the payload of a token whose signature fitted. Out: [`Claims`]. Deliberately absent: the deny list, which also
+//! acts on live sessions.
 
 use std::sync::Arc;
 use std::time::Duration;

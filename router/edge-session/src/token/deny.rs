@@ -1,7 +1,7 @@
 //! Who may not come in although a signature fits: subjects, keys, single tokens.
 //!
-//! In: names that operators push. Out: yes or no, asked at HELLO, at REAUTH, and of every live session when a new list arrives.
-//! Deliberately absent: expiry; whoever makes the list leaves out what has expired.
+//! In: names that operators push. Out: yes or no, asked at HELLO, at REAUTH, and of every live session when a new list
+//! arrives. Deliberately absent: expiry; whoever makes the list leaves out what has expired.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,8 @@
 //! Key sets: the public keys of one issuer (RFC 7517, RFC 8037, RFC 7518 §6.2).
 //!
-//! In: the text of a JWK set, at most 64 KiB. Out: keys by their id. Keys of other types or for other uses are passed over, as the RFC
-//! asks; a set in which nothing is left, a private key, or a key that contradicts itself is an error. Deliberately absent: RSA, symmetric keys.
+//! In: the text of a JWK set, at most 64 KiB. Out: keys by their id. Keys of other types or for other uses are passed
+//! over, as the RFC asks; a set in which nothing is left, a private key, or a key that contradicts itself is an error.
+//! Deliberately absent: RSA, symmetric keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

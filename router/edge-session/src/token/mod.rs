@@ -1,8 +1,9 @@
 //! Who a client is: compact JWS tokens (RFC 7515, RFC 7519), signed with EdDSA or ES256.
 //!
-//! In: issuers with their JWKS texts, once; then tokens and the time. Out: [`Claims`], or the one check that failed. The key decides
-//! everything: its algorithm (a token that names another is refused, so there is nothing to confuse), its issuer, and with it provenance and audience.
-//! Deliberately absent: files, fetching of keys, and the moment at which a session ends (see `session.rs`).
+//! In: issuers with their JWKS texts, once; then tokens and the time. Out: [`Claims`], or the one check that failed.
+//! The key decides everything: its algorithm (a token that names another is refused, so there is nothing to confuse),
+//! its issuer, and with it provenance and audience. Deliberately absent: files, fetching of keys, and the moment at
+//! which a session ends (see `session.rs`).
 
 mod claims;
 mod deny;
@@ -98,7 +99,8 @@ pub enum IssuerError {
     },
 }
 
-/// Why a token was refused: the first check that failed, in the order of the variants. The bearer's or its issuer's fault.
+/// Why a token was refused: the first check that failed, in the order of the variants. The bearer's or its issuer's
+/// fault.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 pub enum TokenError {
     /// Longer than [`TOKEN_BYTES_MAX`].
@@ -256,7 +258,8 @@ impl TokenVerifier {
     /// Checks `token` at `unix_ms` (milliseconds since 1970).
     ///
     /// # Errors
-    /// The first check that failed. No bytes make it panic, and nothing is parsed as claims before the signature fitted.
+    /// The first check that failed. No bytes make it panic, and nothing is parsed as claims before the signature
+    /// fitted.
     pub fn verify(&self, token: &[u8], unix_ms: i64, deny: &DenyList) -> Result<Claims, TokenError> {
         let jws = jws::Jws::split(token)?;
         let (kid, (index, key)) = self.keys.get_key_value(jws.kid()).ok_or(TokenError::UnknownKey)?;

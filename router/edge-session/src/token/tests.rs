@@ -159,7 +159,7 @@ fn a_deny_list_names_subjects_keys_and_tokens() {
     }
 }
 
-fn refused(jwks: &str, expected: Expect) {
+fn refused(jwks: &str, expected: &Expect) {
     let maker = Maker::new("players", 1);
     let issuer = IssuerConfig { jwks: jwks.into(), ..maker.issuer(Provenance::Client) };
     let error = TokenVerifier::new(vec![issuer], TokenTimes::default()).unwrap_err();
@@ -176,44 +176,44 @@ fn key_sets_are_refused_with_what_to_do() {
     };
     refused(
         "[]",
-        expect![
+        &expect![
             "issuer `players`: the key set is not a JSON object with an array `keys` of keys: invalid length 0, expected struct JwkSet with 1 element at line 1 column 2"
         ],
     );
-    refused(&" ".repeat(65_537), expect!["issuer `players`: the key set has 65537 bytes; the limit is 65536"]);
+    refused(&" ".repeat(65_537), &expect!["issuer `players`: the key set has 65537 bytes; the limit is 65536"]);
     refused(
         &json!({ "keys": vec![json!({ "kty": "RSA" }); 65] }).to_string(),
-        expect!["issuer `players`: the key set has 65 keys; the limit is 64"],
+        &expect!["issuer `players`: the key set has 65 keys; the limit is 64"],
     );
     refused(
         &json!({ "keys": [{ "kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB" }] }).to_string(),
-        expect![
+        &expect![
             "issuer `players`: the key set has no usable key: needed is an Ed25519 (kty OKP) or P-256 (kty EC) key for signatures"
         ],
     );
     refused(
         &change(0, "kid", json!("")),
-        expect![
+        &expect![
             "issuer `players`: key 0 has no `kid` of 1 to 128 bytes: give it one, and put the same into the tokens' headers"
         ],
     );
     refused(
         &change(1, "kid", json!("ed-players")),
-        expect!["issuer `players`: two keys have the id `ed-players`: rename one"],
+        &expect!["issuer `players`: two keys have the id `ed-players`: rename one"],
     );
     refused(
         &change(0, "d", json!("AAAA")),
-        expect![
+        &expect![
             "issuer `players`: key `ed-players` has its private part (`d`): replace it, it is no secret any more, and give only public keys"
         ],
     );
     refused(
         &change(0, "alg", json!("ES256")),
-        expect!["issuer `players`: key `ed-players` says `alg` ES256, which does not fit its type and curve"],
+        &expect!["issuer `players`: key `ed-players` says `alg` ES256, which does not fit its type and curve"],
     );
     refused(
         &change(1, "y", json!("AAAA")),
-        expect!["issuer `players`: key `ec-players`: `x` (and `y` for P-256) must be base64url of 32 bytes each"],
+        &expect!["issuer `players`: key `ec-players`: `x` (and `y` for P-256) must be base64url of 32 bytes each"],
     );
 }
 
