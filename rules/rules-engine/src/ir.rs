@@ -675,7 +675,9 @@ pub enum TemplateEntry {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Written by another version.
-    #[error("rule set has format {found}, this build reads format {IR_FORMAT}: compile it with an `edgectl` of this version")]
+    #[error(
+        "rule set has format {found}, this build reads format {IR_FORMAT}: compile it with an `edgectl` of this version"
+    )]
     Format {
         /// What the bytes say.
         found: u16,
@@ -755,7 +757,9 @@ impl Node {
                 f(*left);
                 f(*right);
             }
-            Node::And(of) | Node::Or(of) | Node::List(of) | Node::Call { args: of, .. } => of.iter().for_each(|n| f(*n)),
+            Node::And(of) | Node::Or(of) | Node::List(of) | Node::Call { args: of, .. } => {
+                of.iter().for_each(|n| f(*n))
+            }
             Node::If { condition, then, otherwise } => {
                 f(*condition);
                 f(*then);

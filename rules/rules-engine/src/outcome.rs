@@ -46,6 +46,8 @@ pub struct Outputs {
     pub commands: Vec<Command>,
     /// Volatile commands in emission order.
     pub replies: Vec<Command>,
+    /// What shadow rules would have ordered; goes nowhere but into traces and tests.
+    pub shadow: Vec<Command>,
     /// New values of durable cells.
     pub deltas: Vec<StateDelta>,
     /// Timers set or cancelled.
@@ -83,6 +85,7 @@ impl Outputs {
     pub fn clear(&mut self) {
         self.commands.clear();
         self.replies.clear();
+        self.shadow.clear();
         self.deltas.clear();
         self.timers.clear();
         self.fired.clear();

@@ -1,0 +1,112 @@
+//! Upper bounds on what one event can leave behind, from the catalogue's limits.
+
+use rules_catalogue::{Cardinality, FieldPath, MAX_PAYLOAD_BYTES};
+
+use super::{LoadedRule, Loader};
+use crate::expr::{Program, Type};
+use crate::ir::{BinaryOp, ConstIr, Function, Mode, Node, Var, limits};
+use crate::outcome::WorstCase;
+use crate::rule_set::{Action, ActionKind, Definition, Partition, TemplateStep};
+
+/// A subject, an attribute or another text of a session. Bytes.
+const SESSION_TEXT_BYTES: u64 = 1_024;
+/// The longest durable form of a cell, see `state/cell_bytes.rs`, with its address.
+const CELL_BYTES: u64 = 640;
+
+pub(super) fn worst_case(
+    loader: &Loader<'_>,
+    partition: &Partition,
+    rules: &[LoadedRule],
+    definitions: &[Definition],
+) -> WorstCase {
+    let paths = partition.extractor.slots();
+    let mut most = WorstCase::default();
+    let mut durable = |definition: u32| {
+        // A write may evict another cell, which is a delta, too.
+        if definitions[definition as usize].durable {
+            most.deltas += 2;
+        }
+    };
+    partition.feeds.iter().for_each(|feed| durable(feed.definition));
+    let rules = partition.candidates.iter().map(|c| &rules[c.rule as usize].rule);
+    for rule in rules.filter(|r| r.info.mode == Mode::Live) {
+        [&rule.once, &rule.cooldown].into_iter().flatten().for_each(|gate| durable(gate.definition));
+        for action in &rule.actions {
+            match action.kind {
+                ActionKind::Reply(_) => most.replies += 1,
+                _ => most.commands += 1,
+            }
+            most.bytes += action_bytes(loader, paths, action) + (rule.info.id.len() + rule.info.package.len()) as u64;
+        }
+    }
+    most.bytes += u64::from(most.deltas) * CELL_BYTES;
+    most.records = u32::from(most.commands + most.deltas > 0);
+    most
+}
+
+fn action_bytes(loader: &Loader<'_>, paths: &[FieldPath], action: &Action) -> u64 {
+    let id = action
+        .id
+        .as_ref()
+        .map_or(0, |id| text_bytes(loader, paths, id, id.root()).min(limits::MAX_WORKFLOW_ID_BYTES as u64));
+    let body: u64 = action
+        .template
+        .iter()
+        .map(|step| match step {
+            TemplateStep::Text(text) => text.len() as u64,
+            TemplateStep::Value(program) => json_bytes(loader, paths, program),
+        })
+        .fold(0, u64::saturating_add);
+    // Command id, names, times: everything of fixed or checked length.
+    const FRAME: u64 = 128 + limits::MAX_NAME_BYTES as u64;
+    id + body.min(limits::MAX_BODY_BYTES as u64) + FRAME
+}
+
+fn json_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program) -> u64 {
+    match program.ty {
+        Type::Null | Type::Bool => 5,
+        Type::Int | Type::Uint | Type::Double => 26,
+        Type::Timestamp | Type::Duration => 40,
+        // The worst character becomes six.
+        Type::String => text_bytes(loader, paths, program, program.root()).saturating_mul(6).saturating_add(2),
+        Type::Bytes => text_bytes(loader, paths, program, program.root()).saturating_mul(2).saturating_add(6),
+        Type::Dyn | Type::List(_) | Type::Map(..) | Type::Message(_) => limits::MAX_BODY_BYTES as u64,
+    }
+}
+
+/// The longest string or bytes that a node gives.
+fn text_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program, at: u32) -> u64 {
+    let of = |at: u32| text_bytes(loader, paths, program, at);
+    let of_const = |constant: &ConstIr| match constant {
+        ConstIr::String(s) => s.len() as u64,
+        ConstIr::Bytes(b) => b.len() as u64,
+        _ => 40,
+    };
+    match &program.nodes[at as usize] {
+        Node::Const(i) => of_const(&loader.ir.consts[*i as usize]),
+        Node::Param(i) => of_const(&loader.ir.params[usize::from(*i)].value),
+        Node::Var(Var::ConnAttributes | Var::TokenSegments) => u64::MAX,
+        Node::Var(_) => SESSION_TEXT_BYTES,
+        Node::Field(slot) => {
+            let path = &paths[usize::from(*slot)];
+            let limit = loader.catalogue.field_at(path).limits.max_len;
+            match path.cardinality {
+                Cardinality::Implicit | Cardinality::Explicit => u64::from(limit.unwrap_or(MAX_PAYLOAD_BYTES)),
+                Cardinality::Repeated | Cardinality::Map(_) => u64::MAX,
+            }
+        }
+        Node::Binary { op: BinaryOp::Add, left, right } => of(*left).saturating_add(of(*right)),
+        Node::If { then, otherwise, .. } => of(*then).max(of(*otherwise)),
+        Node::Call { function, args } => match function {
+            Function::LowerAscii | Function::UpperAscii | Function::Trim | Function::Substring | Function::CharAt => {
+                args.first().map_or(0, |a| of(*a))
+            }
+            Function::ToString | Function::ToBytes => args.first().map_or(0, |a| of(*a).max(40)),
+            _ => u64::MAX,
+        },
+        // Numbers and bools, which `string()` makes short.
+        Node::Let(_) | Node::HasField(_) | Node::HasSelect { .. } | Node::InSet { .. } | Node::Matches { .. } => 40,
+        Node::And(_) | Node::Or(_) | Node::Unary { .. } => 40,
+        _ => u64::MAX,
+    }
+}
