@@ -123,7 +123,6 @@ impl Type {
             "list" => Self::list(Self::Dyn),
             "map" => Self::map(Self::Dyn, Self::Dyn),
             "type" => Self::type_of(Self::Dyn),
-            "dyn" => Self::Dyn,
             "optional_type" => Self::optional(Self::Dyn),
             _ => return Self::well_known_message(name),
         })

@@ -1,7 +1,8 @@
 //! Which types fit which, and the types still to be found.
 //!
-//! Every [`Type::Param`] in here is a variable of one check: bound at most once, undone when an overload that bound it
-//! turns out not to fit. `dyn` and the error type fit everything.
+//! Every [`Type::Param`] in here is a variable of one check. A bound variable takes a more general type when one fits
+//! later (`[1] + [dyn(x)]` is a list of dyn); all is undone when an overload turns out not to fit. `dyn` and the error type
+//! fit everything.
 
 use crate::types::Type;
 
@@ -9,8 +10,8 @@ use crate::types::Type;
 #[derive(Debug, Default)]
 pub(super) struct Infer {
     bound: Vec<Option<Type>>,
-    /// Which were bound, oldest first.
-    trail: Vec<u32>,
+    /// Which were bound and what they were before, oldest first.
+    trail: Vec<(u32, Option<Type>)>,
 }
 
 /// A moment to which [`Infer::undo`] returns.
@@ -30,8 +31,8 @@ impl Infer {
 
     /// Unbinds what was bound since the mark.
     pub(super) fn undo(&mut self, mark: Mark) {
-        for number in self.trail.drain(mark.0..) {
-            self.bound[number as usize] = None;
+        for (number, before) in self.trail.drain(mark.0..).rev() {
+            self.bound[number as usize] = before;
         }
     }
 
@@ -88,6 +89,13 @@ impl Infer {
     }
 
     fn unify(&mut self, from: &Type, to: &Type) -> bool {
+        if let Some((number, bound)) = self.binding(to) {
+            if !self.unify(from, &bound) {
+                return false;
+            }
+            let general = self.more_general(from, &bound);
+            return general == bound || self.bind(number, &general);
+        }
         let (from, to) = (self.resolve(from), self.resolve(to));
         match (&from, &to) {
             (Type::Param(left), Type::Param(right)) if left == right => true,
@@ -112,18 +120,31 @@ impl Infer {
         if self.occurs(number, ty) {
             return false;
         }
-        self.bound[number as usize] = Some(ty.clone());
-        self.trail.push(number);
+        let before = self.bound[number as usize].replace(ty.clone());
+        self.trail.push((number, before));
         true
     }
 
-    fn occurs(&self, number: u32, ty: &Type) -> bool {
-        match self.resolve(ty) {
-            Type::Param(other) => other == number,
-            Type::List(inner) | Type::Optional(inner) | Type::Type(inner) | Type::Wrapper(inner) => {
-                self.occurs(number, &inner)
+    /// The variable that stands for the type and is bound to something that is no variable.
+    fn binding(&self, ty: &Type) -> Option<(u32, Type)> {
+        let &Type::Param(mut number) = ty else { return None };
+        loop {
+            match self.bound[number as usize].as_ref()? {
+                Type::Param(next) => number = *next,
+                bound => return Some((number, bound.clone())),
             }
-            Type::Map(key, value) => self.occurs(number, &key) || self.occurs(number, &value),
+        }
+    }
+
+    /// Whether the variable is part of the type: then binding it would make a type without end.
+    fn occurs(&self, number: u32, ty: &Type) -> bool {
+        match ty {
+            Type::Param(other) if *other == number => true,
+            Type::Param(other) => self.bound[*other as usize].as_ref().is_some_and(|bound| self.occurs(number, bound)),
+            Type::List(inner) | Type::Optional(inner) | Type::Type(inner) | Type::Wrapper(inner) => {
+                self.occurs(number, inner)
+            }
+            Type::Map(key, value) => self.occurs(number, key) || self.occurs(number, value),
             _ => false,
         }
     }

@@ -141,7 +141,8 @@ impl Checker<'_> {
         let (wanted, element) = match &container {
             Type::List(element) => (Type::Int, (**element).clone()),
             Type::Map(key, value) => ((**key).clone(), (**value).clone()),
-            Type::Dyn | Type::Param(_) => (Type::Dyn, Type::Dyn),
+            Type::Dyn => (Type::Dyn, Type::Dyn),
+            Type::Param(_) => (Type::Dyn, self.infer.fresh()),
             Type::Error => return self.error(span),
             other => {
                 let message = format!("{} has no elements to index", self.shown(other));

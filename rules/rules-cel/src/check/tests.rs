@@ -184,6 +184,8 @@ fn types_inferred() {
             "int",
             "dyn(1) == 'x'",
             "[1, 2] == [dyn('x')]",
+            "[1] + [dyn('x')]",
+            "optional.of('x').or(optional.none()[0]).value()",
         ],
         &expect![[r#"
             []  =>  list(dyn)
@@ -226,6 +228,8 @@ fn types_inferred() {
             int  =>  type(int)
             dyn(1) == 'x'  =>  bool
             [1, 2] == [dyn('x')]  =>  bool
+            [1] + [dyn('x')]  =>  list(dyn)
+            optional.of('x').or(optional.none()[0]).value()  =>  string
         "#]],
     );
 }
