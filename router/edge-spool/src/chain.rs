@@ -64,6 +64,11 @@ impl Chain {
         Chain { judge, scan: None, last: None, base: None, holes: Vec::new(), start }
     }
 
+    /// The segment it is in.
+    pub(crate) fn segment(&self) -> Option<u64> {
+        self.scan.as_ref().map(|scan| scan.number)
+    }
+
     /// The next link; records above `limit` are left for later. With a limit, everything up to it must be there.
     pub(crate) fn next(&mut self, disk: &mut dyn Disk, limit: Option<Position>) -> io::Result<Link> {
         if limit.is_some() && limit <= self.last {

@@ -4,11 +4,14 @@
 //! position, in log order, and word of what is damaged. The reader has a door of its own to the same directory, so it may
 //! live on another thread than the spool.
 
+use std::io;
+
 use edge_door::Disk;
 use edge_event::{EventRecord, Lane, Position, Priority, SpoolUuid, UnixMillis};
 
 use crate::chain::{Chain, Gap, Link};
 use crate::codec::{CODEC_VERSION, DecodeError, RECORD_BYTES_MAX, decode_record};
+use crate::cursor;
 use crate::error::ReadError;
 use crate::layout::{Kind, Seed};
 use crate::recover::Damage;
@@ -43,6 +46,7 @@ pub enum Item {
 /// A place in the log. Reads with [`next`](Reader::next) until that has nothing more, and again when more is committed.
 #[derive(Debug)]
 pub struct Reader {
+    uuid: SpoolUuid,
     judge: Judge,
     /// What is at or below it was delivered before.
     floor: Position,
@@ -55,7 +59,7 @@ impl Reader {
     /// Begins behind `settled`.
     pub fn new(uuid: SpoolUuid, settled: Position) -> Reader {
         let judge = Judge { seed: Seed::of(uuid), record_bytes_max: RECORD_BYTES_MAX };
-        Reader { judge, floor: settled, chain: None, waiting: None }
+        Reader { uuid, judge, floor: settled, chain: None, waiting: None }
     }
 
     /// The next item at or below `committed`; `None` when there is none yet.
@@ -84,20 +88,36 @@ impl Reader {
                 },
             };
             if let Some(stored) = self.deliverable(&raw)? {
+                self.floor = stored.position;
                 return Ok(Some(Item::Record(Box::new(stored))));
             }
         }
     }
 
     fn link(&mut self, disk: &mut dyn Disk, committed: Position) -> Result<Option<(Raw, Option<Gap>)>, ReadError> {
-        let chain = self.chain.as_mut().expect("made by the caller");
         loop {
-            match chain.next(disk, Some(committed)).map_err(failed)? {
-                Link::Record(raw, gap) => return Ok(Some((raw, gap))),
-                Link::Copy(_) => {}
-                Link::End => return Ok(None),
+            let chain = self.chain.as_mut().expect("made by the caller");
+            match chain.next(disk, Some(committed)) {
+                Ok(Link::Record(raw, gap)) => return Ok(Some((raw, gap))),
+                Ok(Link::Copy(_)) => {}
+                Ok(Link::End) => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => self.leave_retired(disk, e)?,
+                Err(e) => return Err(failed(e)),
             }
         }
+    }
+
+    /// Goes on with the oldest segment there is, where the durable cursor says that the one being read has retired: all its
+    /// commands were read and settled before.
+    fn leave_retired(&mut self, disk: &mut dyn Disk, missing: io::Error) -> Result<(), ReadError> {
+        let (cursor, _) = cursor::find(disk, self.uuid).map_err(failed)?;
+        let first = cursor.map_or(0, |(_, cursor)| cursor.first_segment);
+        let here = self.chain.as_ref().and_then(Chain::segment);
+        if here.is_none_or(|here| here >= first) {
+            return Err(failed(missing));
+        }
+        self.chain = Some(Chain::new(self.judge, first));
+        Ok(())
     }
 
     /// The record, when it has commands that were not delivered.
@@ -131,6 +151,6 @@ impl Reader {
     }
 }
 
-fn failed(source: std::io::Error) -> ReadError {
+fn failed(source: io::Error) -> ReadError {
     ReadError::Disk { file: "a segment".to_string(), source }
 }

@@ -313,11 +313,13 @@ impl Spool {
             }
             Ballast::Gone { ask_again } if ask_again.is_none_or(|at| at <= now) => {
                 self.cursor.wants_room = false;
-                if self.log.health == Health::Healthy {
-                    self.ballast = Ballast::Making;
+                self.ballast = if self.log.health == Health::Healthy {
                     let len = self.config.ballast_bytes;
                     self.ops.push(Purpose::Ballast, DiskOp::Create { file: names::BALLAST.into(), len });
-                }
+                    Ballast::Making
+                } else {
+                    Ballast::Gone { ask_again: Some(now + self.config.retry_interval) }
+                };
             }
             _ => {}
         }
