@@ -1,6 +1,6 @@
 //! What an expression may speak of: names, message types, functions.
 //!
-//! The caller fills an [`Env`] and lends it to [`crate::check`]. An environment may stand on another ([`Env::child`]), so
+//! The caller fills an [`Env`] and lends it to [`crate::check()`]. An environment may stand on another ([`Env::child`]), so
 //! that thousands of rules share one and add a few names each. Deliberately absent: values of variables.
 
 use crate::checked::Constant;
