@@ -75,6 +75,6 @@ mod tests {
         assert!(String::from_utf8(long).is_ok());
         let odd = CloseReason::parse(0, b"retry_after_ms=x\xff").map(|reason| reason.retry_after_ms);
         assert_eq!(odd, Some(None));
-        assert_eq!(CloseReason::parse(0xffff_ffff_ff, b""), None);
+        assert_eq!(CloseReason::parse(1 << 40, b""), None);
     }
 }
