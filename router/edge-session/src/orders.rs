@@ -51,7 +51,10 @@ impl Sessions {
 
     /// Stops reading a class on all sessions and withholds its credit. For overload: the least urgent class first.
     pub fn pause(&mut self, class: Class) {
-        self.context.paused[class.index()] = true;
+        if !std::mem::replace(&mut self.context.paused[class.index()], true) {
+            // Looked at once more, so that no deadline runs for a frame that we stopped reading.
+            self.for_each(|_, _| true);
+        }
     }
 
     /// Reads a class again and gives the credit that was withheld.

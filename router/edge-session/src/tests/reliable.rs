@@ -185,6 +185,46 @@ fn a_paused_class_waits_without_loss_and_without_blame() {
 }
 
 #[test]
+fn a_frame_cut_by_a_pause_is_not_the_clients_fault() {
+    let mut world = world();
+    let client = world.player();
+    let id = world.clients[client].open_class(class(3), 1..=1);
+    let bytes = event_bytes(2, 1);
+    world.clients[client].write(id, &bytes[..4]);
+    world.pass(3 * SECOND);
+    world.shards[0].pause(class(3));
+    world.clients[client].write(id, &bytes[4..]);
+    world.pass(8 * SECOND);
+    assert!(world.clients[client].lost.is_none());
+    assert_eq!(world.seqs(class(3)), [1]);
+    world.shards[0].resume(class(3));
+    world.pass(SECOND);
+    assert_eq!(world.seqs(class(3)), [1, 2]);
+}
+
+#[test]
+fn a_paused_class_gets_receipts_and_no_credit_until_it_is_resumed() {
+    let mut world = World::new(Config { window_events: [4; 4], ..Config::default() });
+    world.completes = false;
+    let client = world.player();
+    world.clients[client].open_class(class(3), 1..=4);
+    world.exchange();
+    world.shards[0].pause(class(3));
+    let key = world.key();
+    (1..=4).for_each(|seq| world.shards[0].complete(key, class(3), Seq(seq)));
+    world.pass(RECEIPT_DELAY);
+    assert!(
+        matches!(world.clients[client].frames[..], [ServerFrame::Receipt(_)]),
+        "{:?}",
+        world.clients[client].frames
+    );
+    world.shards[0].resume(class(3));
+    world.exchange();
+    let [_, ServerFrame::Credit(credit)] = &world.clients[client].frames[..] else { panic!("no CREDIT") };
+    assert_eq!((credit.class, credit.up_to), (class(3), Seq(8)));
+}
+
+#[test]
 fn past_the_budget_streams_are_read_slowly_and_nothing_is_lost() {
     let mut budget = Budget::for_players();
     budget.events = Rate { a_second: 10, burst: 20 };
