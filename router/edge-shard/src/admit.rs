@@ -68,9 +68,9 @@ fn code_of(refusal: &Refusal) -> RejectCode {
     match refusal {
         Refusal::UnknownType { .. } => RejectCode::EventTypeUnknown,
         Refusal::Provenance { .. } => RejectCode::ProvenanceForbidden,
-        Refusal::Payload(PayloadError::Malformed { .. } | PayloadError::WireType { .. } | PayloadError::Utf8 { .. }) => {
-            RejectCode::PayloadMalformed
-        }
+        Refusal::Payload(
+            PayloadError::Malformed { .. } | PayloadError::WireType { .. } | PayloadError::Utf8 { .. },
+        ) => RejectCode::PayloadMalformed,
         Refusal::Payload(_) => RejectCode::PayloadLimit,
     }
 }

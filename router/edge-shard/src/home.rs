@@ -16,8 +16,8 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    pub(crate) fn new() -> Home {
-        Home { newest: HashMap::with_hasher(crate::fixed_hasher()) }
+    pub(crate) fn new(hash_seed: u64) -> Home {
+        Home { newest: HashMap::with_hasher(crate::hasher(hash_seed)) }
     }
 
     /// Notes the newer session and returns the one that it supersedes.

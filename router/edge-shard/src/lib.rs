@@ -32,8 +32,8 @@ pub use outbox::ToSpool;
 pub use owner::Restored;
 pub use shard::{Gate, Parts, Shard, ShardStats};
 
-/// A hasher with fixed keys: the same input gives the same order on every run, which the simulator relies on. Keys are
-/// hashes of authenticated identities, so nobody outside chooses collisions.
-fn fixed_hasher() -> ahash::RandomState {
-    ahash::RandomState::with_seeds(0x6564_6765, 0x7368_6172, 0x6420_6b65, 0x7973_2e2e)
+/// A hasher whose keys follow from `seed`. Clients choose their producer ids, so the daemon draws the seed at random; the
+/// simulator draws it from the story's, and nothing here depends on the order of a hash table.
+fn hasher(seed: u64) -> ahash::RandomState {
+    ahash::RandomState::with_seeds(seed, seed.rotate_left(17), !seed, seed.rotate_left(41))
 }

@@ -19,11 +19,12 @@ pub(crate) struct Marks {
     old: Half,
     turned: Instant,
     memory: Duration,
+    hash_seed: u64,
 }
 
 impl Marks {
-    pub(crate) fn new(now: Instant, memory: Duration) -> Marks {
-        Marks { young: half(), old: half(), turned: now, memory }
+    pub(crate) fn new(now: Instant, memory: Duration, hash_seed: u64) -> Marks {
+        Marks { young: half(hash_seed), old: half(hash_seed), turned: now, memory, hash_seed }
     }
 
     /// The highest seq taken in; 0 where none is remembered.
@@ -44,7 +45,7 @@ impl Marks {
     /// Drops what nobody asked for in the last one to two `memory`.
     pub(crate) fn on_time(&mut self, now: Instant) {
         if now.saturating_duration_since(self.turned) >= self.memory {
-            self.old = std::mem::replace(&mut self.young, half());
+            self.old = std::mem::replace(&mut self.young, half(self.hash_seed));
             self.turned = now;
         }
     }
@@ -54,8 +55,8 @@ impl Marks {
     }
 }
 
-fn half() -> Half {
-    HashMap::with_hasher(crate::fixed_hasher())
+fn half(hash_seed: u64) -> Half {
+    HashMap::with_hasher(crate::hasher(hash_seed))
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
     fn a_mark_rises_and_is_forgotten_only_after_its_memory() {
         let start = Instant::now();
         let day = Duration::from_secs(86_400);
-        let mut marks = Marks::new(start, day);
+        let mut marks = Marks::new(start, day, 1);
         let (p, c, s) = (ProducerKey(7), Class::ALL[0], Partition::default());
         assert!(marks.take(p, c, s, Seq(5)));
         assert!(!marks.take(p, c, s, Seq(5)));

@@ -123,9 +123,8 @@ impl Outbox {
     ) -> Option<usize> {
         let n = self.forward.len();
         let start = self.turn;
-        let peer = (0..n)
-            .map(|k| (start + k) % n)
-            .find(|&i| i != self.me && waits(self, i) && has_room(ShardId(i as u16)))?;
+        let peer =
+            (0..n).map(|k| (start + k) % n).find(|&i| i != self.me && waits(self, i) && has_room(ShardId(i as u16)))?;
         self.turn = peer + 1;
         Some(peer)
     }

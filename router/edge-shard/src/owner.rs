@@ -12,7 +12,7 @@ use std::time::Instant;
 use edge_event::{
     Action, Class, Command, DedupeMark, EventId, EventRecord, Partition, ProducerKey, ShardId, StateKey, UnixMillis,
 };
-use rules_engine::{Evaluator, Outputs, RuleSet, State, Verdict};
+use rules_engine::{Evaluator, Outputs, RuleCounters, RuleSet, State, StateLimits, Verdict};
 
 use crate::config::Config;
 use crate::home::Home;
@@ -25,6 +25,8 @@ use crate::outbox::Outbox;
 /// See the head of this file.
 pub(crate) struct Owner {
     rules: Arc<RuleSet>,
+    /// The set that the evaluator's counters are about: `rules`, once an event was evaluated under it.
+    evaluated: Arc<RuleSet>,
     state: State,
     evaluator: Evaluator,
     outputs: Outputs,
@@ -57,23 +59,33 @@ pub struct Restored {
 }
 
 impl Owner {
-    pub(crate) fn new(rules: Arc<RuleSet>, restored: Restored, config: &Config, now: Instant) -> Owner {
-        let mut state = State::new(rules_engine::StateLimits::default());
-        state.adopt(&rules);
+    pub(crate) fn new(
+        rules: Arc<RuleSet>,
+        restored: Restored,
+        config: &Config,
+        hash_seed: u64,
+        now: Instant,
+        wall: UnixMillis,
+    ) -> Owner {
+        let mut state = State::new(StateLimits::with_seed(hash_seed), wall);
         for (key, value, expires) in restored.cells {
-            state.restore(key, &value, expires);
+            if let Err(why) = state.restore(key, &value, expires) {
+                // Written by another release, or damaged beyond what the log's checksums see: the rest is still good.
+                tracing::error!(definition = key.definition, %why, "a durable cell cannot be restored");
+            }
         }
-        let mut marks = Marks::new(now, config.mark_memory);
+        let mut marks = Marks::new(now, config.mark_memory, hash_seed);
         for mark in restored.marks {
             marks.take(mark.producer, mark.class, mark.partition, mark.seq);
         }
         Owner {
+            evaluated: rules.clone(),
             rules,
             state,
             evaluator: Evaluator::new(),
             outputs: Outputs::default(),
             marks,
-            home: Home::new(),
+            home: Home::new(hash_seed),
             waiting: VecDeque::new(),
             latency: Latency::default(),
             committed: 0,
@@ -83,6 +95,11 @@ impl Owner {
 
     pub(crate) fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
+    }
+
+    /// What became of each rule's evaluations, and the set that they are about.
+    pub(crate) fn rule_counters(&self) -> (Arc<RuleSet>, Vec<RuleCounters>) {
+        (self.evaluated.clone(), self.evaluator.rule_counters().collect())
     }
 
     pub(crate) fn marks_len(&self) -> usize {
@@ -99,13 +116,12 @@ impl Owner {
 
     /// Adopts a rule set between two events; state of unchanged definitions stays. Returns the set that served before.
     pub(crate) fn adopt(&mut self, rules: Arc<RuleSet>) -> Arc<RuleSet> {
-        self.state.adopt(&rules);
         std::mem::replace(&mut self.rules, rules)
     }
 
     /// Whether any event of anybody can be taken in now, whatever it turns out to order.
     pub(crate) fn has_room(&self, outbox: &Outbox) -> bool {
-        self.waiting.len() < self.waiting_slots && outbox.has_room(self.rules.most_replies() as usize)
+        self.waiting.len() < self.waiting_slots && outbox.has_room(self.rules.worst_case_of_any().replies as usize)
     }
 
     /// Takes one event in. The caller has asked [`has_room`](Owner::has_room).
@@ -118,7 +134,9 @@ impl Owner {
             self.answer_after(outbox.issued(), None, done(&routed), outbox);
             return;
         }
-        self.outputs.clear();
+        if !Arc::ptr_eq(&self.evaluated, &self.rules) {
+            self.evaluated = self.rules.clone();
+        }
         let verdict = self.evaluator.evaluate(&self.rules, &mut self.state, &routed.event, now, &mut self.outputs);
         match verdict {
             Verdict::Commanded => counters.commanded += 1,
@@ -164,8 +182,9 @@ impl Owner {
         }
     }
 
-    pub(crate) fn on_time(&mut self, now: Instant) {
+    pub(crate) fn on_time(&mut self, now: Instant, shown: UnixMillis) {
         self.marks.on_time(now);
+        self.state.tick(shown);
     }
 
     /// INVARIANT: an answer that vouches for something leaves when its ticket is committed, never before. This is the

@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use edge_event::{NodeId, Partition, ProducerKey, Seq, ShardId, StartEpoch, UnixMillis};
-use edge_session::{Arrival, Arrived, Departure, Handled, Hello, MoveTo, SessionEvent, SessionKey, Sessions, Welcome};
+use edge_session::{
+    Arrival, Arrived, DenyList, Departure, Handled, Hello, MoveTo, SessionEvent, SessionKey, Sessions, TokenVerifier,
+    Welcome,
+};
+use edge_wire::EncodeError;
 use edge_wire::codes::RefuseCode;
 use edge_wire::keys::player_key;
-use rules_engine::RuleSet;
+use rules_engine::{RuleCounters, RuleSet};
 
 use crate::admit::{Here, admit};
 use crate::clock::ShardClock;
@@ -42,6 +46,8 @@ pub struct Parts {
     pub node: NodeId,
     /// This start of the spool's writer.
     pub epoch: StartEpoch,
+    /// Keys of the hash tables: random in the daemon, the story's in the simulator.
+    pub hash_seed: u64,
 }
 
 /// Whether new sessions are let in.
@@ -72,6 +78,8 @@ pub struct Shard {
     cuts: CutTaker,
     clock: ShardClock,
     gate: Gate,
+    /// How long marks are kept after a disconnect.
+    session_ttl_ms: u64,
     /// A session's event that waits for room; no other is taken from sessions meanwhile.
     stalled: Option<RoutedEvent>,
     /// Where each session's producer is at home.
@@ -98,21 +106,22 @@ pub struct ShardStats {
 impl Shard {
     /// A shard that has seen nothing yet.
     pub fn new(parts: Parts, now: Instant, wall: UnixMillis) -> Shard {
-        let Parts { shard, shards, config, sessions, rules, restored, node, epoch } = parts;
+        let Parts { shard, shards, config, sessions, rules, restored, node, epoch, hash_seed } = parts;
         assert!(shard.0 < shards, "shard {} of {shards}", shard.0);
         Shard {
             id: shard,
             shards,
             here: Here { node, epoch, shard },
             sessions,
-            owner: Owner::new(rules, restored, &config, now),
+            owner: Owner::new(rules, restored, &config, hash_seed, now, wall),
             outbox: Outbox::new(shard, shards, &config),
             counters: Counters::default(),
             cuts: CutTaker::new(shards),
             clock: ShardClock::new(now, wall),
             gate: Gate::Open,
+            session_ttl_ms: config.mark_memory.as_millis() as u64,
             stalled: None,
-            homes: HashMap::with_hasher(crate::fixed_hasher()),
+            homes: HashMap::with_hasher(crate::hasher(hash_seed)),
         }
     }
 
@@ -121,7 +130,7 @@ impl Shard {
     /// A packet of this shard's socket.
     pub fn handle_packet(&mut self, now: Instant, wall: UnixMillis, arrival: Arrival, data: BytesMut) {
         let shown = self.clock.tell(now, wall);
-        if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, shown, arrival, data)
+        if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, shown.0, &arrival, data)
             && shard != self.id
             && shard.0 < self.shards
             && self.outbox.has_forward_room(shard)
@@ -151,7 +160,7 @@ impl Shard {
             Forward::Packet(StrayPacket { arrival, data }) => {
                 let shown = self.clock.tell(now, wall);
                 // It named us; if the connection is gone meanwhile, it is nobody's.
-                let _ = self.sessions.handle_datagram(now, shown, arrival, data);
+                let _ = self.sessions.handle_datagram(now, shown.0, &arrival, data);
             }
             Forward::Cut(number) => {
                 self.handle_cut(number);
@@ -164,7 +173,9 @@ impl Shard {
     pub fn handle_back(&mut self, message: Back) {
         match message {
             Back::Done { session, class, seq } => self.sessions.complete(session, class, seq),
-            Back::Reply { session, command, name, body } => self.sessions.reply(session, command, &name, body),
+            Back::Reply { session, command, name, body } => {
+                self.sessions.reply(session, command, &name, &body); // what cannot be handed over is counted there
+            }
             Back::Attached { session, marks } => self.welcome(session, marks),
             Back::Superseded { session } => self.sessions.supersede(session),
         }
@@ -193,17 +204,34 @@ impl Shard {
         self.gate = gate;
     }
 
-    /// Takes no new session and tells those here where to go and how long they have.
-    pub fn begin_drain(&mut self, now: Instant, to: &MoveTo, within: Duration) {
-        self.gate = Gate::Shut { code: RefuseCode::Draining, detail: "this node is about to stop".into(), retry_after: None };
-        self.sessions.begin_drain(now, to, within);
+    /// Closes the sessions that `list` names and lets none of them in from now on.
+    pub fn handle_deny_list(&mut self, list: Arc<DenyList>) {
+        self.sessions.revoke(list);
+    }
+
+    /// Checks tokens of HELLO and REAUTH with these keys from now on.
+    pub fn handle_verifier(&mut self, verifier: Arc<TokenVerifier>) {
+        self.sessions.set_verifier(verifier);
+    }
+
+    /// Takes no new session, tells those here where to go, and closes what is left after `within`.
+    ///
+    /// # Errors
+    /// `to` exceeds what MOVE can carry; nothing has changed then.
+    pub fn begin_drain(&mut self, to: MoveTo, within: Duration) -> Result<(), EncodeError> {
+        self.sessions.begin_drain(to, within)
+    }
+
+    /// Whether no connection is left.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant, wall: UnixMillis) {
         let shown = self.clock.tell(now, wall);
-        self.sessions.handle_timeout(now, shown);
-        self.owner.on_time(now);
+        self.sessions.handle_timeout(now, shown.0);
+        self.owner.on_time(now, shown);
     }
 
     // ---- between
@@ -309,9 +337,10 @@ impl Shard {
             resumed: marks.iter().any(|m| *m > Seq(0)),
             marks,
             revision: rules.revision(),
-            catalogue_digest: bytes::Bytes::copy_from_slice(rules.catalogue().digest()),
+            catalogue_digest: *rules.catalogue().digest(),
+            session_ttl_ms: self.session_ttl_ms,
         };
-        self.sessions.welcome(session, welcome);
+        self.sessions.welcome(session, &welcome);
     }
 
     // ---- out
@@ -361,6 +390,11 @@ impl Shard {
             waiting: self.owner.waiting_len(),
             revision: self.owner.rules().revision(),
         }
+    }
+
+    /// What became of each rule's evaluations, in the order of the rules of the set they are about.
+    pub fn rule_counters(&self) -> (Arc<RuleSet>, Vec<RuleCounters>) {
+        self.owner.rule_counters()
     }
 
     /// The rule set that serves.
