@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rules_catalogue::Catalogue;
+use rules_engine::RuleSet;
 use rules_engine::ir::RuleSetIr;
 
 use crate::diagnostic::{Code, Diagnostic, Report};
@@ -13,6 +14,7 @@ use crate::set::package::{Package, ParsedFile, beside, gather};
 use crate::set::{self, Identity};
 use crate::source::{FileId, SourceFile, Sources, Span};
 use crate::syntax;
+use crate::tester;
 use crate::yaml;
 
 /// A file to compile: one of rules, or one of parameters.
@@ -49,13 +51,33 @@ impl Compilation {
         let mut files = Vec::new();
         for input in inputs {
             let id = take_in(&mut sources, input, &mut report);
+            if report.diagnostics().last().is_some_and(|d| d.code == Code::NotText && d.span.file == id) {
+                continue;
+            }
             if let Some(tree) = yaml::read(id, sources.file(id), &mut report) {
-                let file = syntax::read(id, sources.file(id), &tree, &mut report);
+                let file = syntax::read(sources.file(id), &tree, &mut report);
                 files.push(ParsedFile { id, file });
             }
         }
         let packages = gather(&files, &sources, &catalogue, &mut report);
-        let set = set::compile(&packages, &catalogue, &identity, &mut report);
+        let (set, _) = set::compile(&packages, &catalogue, &identity, &mut report);
+        for package in &packages {
+            for test in &package.tests {
+                tester::prepare(test, package, &catalogue, &mut report);
+            }
+        }
+        if !report.has_errors()
+            && let Err(refusal) = RuleSet::load(set.clone(), Arc::clone(&catalogue))
+        {
+            let d = Diagnostic::new(
+                Code::EngineRefuses,
+                Span::default(),
+                format!("the engine refuses the rules: {refusal}"),
+            );
+            report.push(
+                d.help("change the rule that is named; if nothing about it looks wrong, report this as a defect"),
+            );
+        }
         report.sort();
         Compilation { sources, files, catalogue, identity, report, set }
     }
@@ -97,7 +119,7 @@ pub fn named_params(path: &str, text: &str) -> Vec<String> {
     let mut quiet = Report::default();
     let source = SourceFile::new(path, text);
     let Some(tree) = yaml::read(FileId::default(), &source, &mut quiet) else { return Vec::new() };
-    let file = syntax::read(FileId::default(), &source, &tree, &mut quiet);
+    let file = syntax::read(&source, &tree, &mut quiet);
     let named = file.head.and_then(|head| head.params);
     named.map(|params| beside(path, &params.value)).into_iter().collect()
 }
@@ -110,9 +132,9 @@ fn take_in(sources: &mut Sources, input: InputFile, report: &mut Report) -> File
         }
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let id = sources.add(SourceFile::new(input.path, ""));
-            let words = format!("the file is not UTF-8 text (byte {} is none of it)", valid + 1);
-            report.push(Diagnostic::new(Code::NotText, Span::new(id, 0..0), words).help("save it as UTF-8"));
+            let id = sources.add(SourceFile::new(input.path, String::from_utf8_lossy(error.as_bytes())));
+            let d = Diagnostic::new(Code::NotText, Span::new(id, valid..valid), "the file is not UTF-8 text");
+            report.push(d.label("here").help("save it as UTF-8"));
             id
         }
     }

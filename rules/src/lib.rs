@@ -18,12 +18,16 @@
 pub mod compilation;
 pub mod diagnostic;
 mod expr;
+mod offline;
 mod set;
 pub mod source;
 pub mod suggest;
 pub mod syntax;
+mod tester;
 pub mod yaml;
 
 pub use compilation::{Compilation, InputFile, named_params};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
+pub use offline::{FeedError, Observed, Offline};
 pub use set::Identity;
+pub use tester::{TestOutcome, TestRun};

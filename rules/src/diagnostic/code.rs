@@ -169,9 +169,7 @@ codes! {
     ConstantCondition = "R0216", Warning, "a condition that does not depend on anything",
         "The condition is the same for every event. Leave `when` out for a rule that always fires, use `enabled: false` for \
         one that never does.";
-    DuplicateEntry = "R0217", Error, "a key or field occurs twice in one expression",
-        "A map literal has the same key twice. Remove one of them.";
-    BadConstant = "R0218", Error, "a constant operation without a value",
+    BadConstant = "R0217", Error, "a constant operation without a value",
         "The operands are known now, and the operation has no value for them: a malformed date or duration, a division by zero, \
         a number that does not fit into 64 bits.";
 
@@ -221,6 +219,9 @@ codes! {
         delay those of other players. The label shows the most costly part; bound the list in the catalogue, or ask less of it.";
     TypeTooCostly = "R0502", Error, "the rules of one event type together may take too long",
         "Every rule of an event type may run for each of its events. Make the most costly ones cheaper, or disable some.";
+    EngineRefuses = "R0503", Error, "the engine refuses what was compiled",
+        "The compiler checks every limit of the engine that it knows of; this one it did not know. The message names the rule and the \
+        limit. Nothing was built.";
 
     ParamOutOfRange = "R0601", Error, "a parameter outside its range",
         "The range is what the rule's author allows; the default and every value given must lie in it.";
@@ -245,7 +246,7 @@ codes! {
     EmptyExpectation = "R0804", Error, "an expectation that expects nothing, or two things at once",
         "`expect` has `fires: [rule, …]` or `none: reason` or `none: any`, and may have `commands: […]`.";
     BadGiven = "R0805", Error, "something given to a test that does not exist",
-        "`given.conn` can have `player_id`, `platform`, `locale`, `build`, `region`, `segments`, `attributes` and `provenance`.";
+        "`given.conn` can have `player_id`, `platform`, `locale`, `build`, `region`, `segments` and `attributes`.";
     TestFailed = "R0810", Error, "a test saw something else than it expects",
         "The notes show what happened instead, and for each rule that was expected to fire the values that decided.";
 }

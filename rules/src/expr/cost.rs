@@ -15,8 +15,34 @@ use super::{Expr, Scope};
 pub(crate) struct Cost {
     /// Nanoseconds.
     pub(crate) ns: f64,
-    /// The most costly part: where, its share of the whole in nanoseconds, and why.
-    pub(crate) worst: Option<(NodeId, f64, String)>,
+    /// The most costly part.
+    pub(crate) worst: Option<Worst>,
+}
+
+/// A part of an expression that costs a lot.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Worst {
+    /// Where.
+    pub(crate) at: NodeId,
+    /// Its share of the whole, nanoseconds.
+    pub(crate) ns: f64,
+    /// Loops around and in it, e.g. `items (max 256)`, and how often each runs.
+    loops: Vec<(String, f64)>,
+    /// Where there is no loop: how much is looked at.
+    amount: f64,
+}
+
+impl Worst {
+    /// `items (max 256) x tags (max 64) = 16,384 rounds`
+    pub(crate) fn words(&self) -> String {
+        let names: Vec<&str> = self.loops.iter().map(|(name, _)| name.as_str()).collect();
+        let rounds: f64 = self.loops.iter().map(|(_, times)| times).product();
+        match names.len() {
+            0 => format!("up to {} bytes or items", round(self.amount)),
+            1 => names[0].to_owned(),
+            _ => format!("{} = {} rounds", names.join(" x "), round(rounds)),
+        }
+    }
 }
 
 /// How large a value can be: bytes of text, or items of a list whose elements are `each` large.
@@ -44,7 +70,7 @@ struct Pricing<'a, 'e> {
     expr: &'a Expr<'e>,
     scope: Scope<'a>,
     locals: Vec<Size>,
-    worst: Option<(NodeId, f64, String)>,
+    worst: Option<Worst>,
 }
 
 impl Pricing<'_, '_> {
@@ -99,9 +125,8 @@ impl Pricing<'_, '_> {
     /// Adds a node's own price, and remembers it where it is the highest so far.
     fn done(&mut self, id: NodeId, operands: f64, own: f64, times: f64, size: Size) -> (f64, Size) {
         let all = own * times;
-        if all > 50.0 && self.worst.as_ref().is_none_or(|(_, most, _)| all > *most) {
-            let bytes = size.bytes.max(own);
-            self.worst = Some((id, all, format!("up to {} ns for {} bytes or items", round(all), round(bytes))));
+        if all > 50.0 && self.worst.as_ref().is_none_or(|w| all > w.ns) {
+            self.worst = Some(Worst { at: id, ns: all, loops: Vec::new(), amount: size.bytes.max(own) });
         }
         (operands + own, size)
     }
@@ -132,9 +157,15 @@ impl Pricing<'_, '_> {
         let operands: f64 = parts.iter().map(|(ns, _)| ns).sum();
         let size = |n: usize| parts.get(n).map_or_else(Size::default, |(_, size)| *size);
         let (a, b) = (size(0), size(1));
-        let joined = Size { bytes: parts.iter().map(|(_, s)| s.bytes).sum(), items: a.items + b.items, each: a.each.max(b.each) };
+        let joined = Size {
+            bytes: parts.iter().map(|(_, s)| s.bytes).sum(),
+            items: a.items + b.items,
+            each: a.each.max(b.each),
+        };
         // A set is looked up by hash; its members were priced as if written out.
-        if overload == Some(O::InList) && matches!(self.expr.kind(args[1]), NodeKind::NamedConstant { .. } | NodeKind::List(_)) {
+        if overload == Some(O::InList)
+            && matches!(self.expr.kind(args[1]), NodeKind::NamedConstant { .. } | NodeKind::List(_))
+        {
             return self.done(id, parts[0].0, 15.0 + a.bytes / 4.0, times, Size::default());
         }
         let (own, result) = match overload {
@@ -189,14 +220,11 @@ impl Pricing<'_, '_> {
         let (body_ns, made) = self.node(body, inner_times);
         each += body_ns;
         let own = size.items * each;
-        let label = self.loop_label(range, size.items);
-        let label = match self.worst.take() {
-            Some((_, _, inner)) if inner.contains("(max ") => format!("{label} x {inner}"),
-            _ => label,
-        };
+        let mut loops = vec![(self.loop_label(range, size.items), size.items)];
+        loops.extend(self.worst.take().into_iter().flat_map(|inner| inner.loops));
         self.worst = match before {
-            Some(before) if before.1 >= own * times => Some(before),
-            _ => Some((id, own * times, label)),
+            Some(before) if before.ns >= own * times => Some(before),
+            _ => Some(Worst { at: id, ns: own * times, loops, amount: 0.0 }),
         };
         (range_ns + own, Size { bytes: 0.0, items: size.items, each: made.bytes.max(size.each) })
     }
@@ -239,7 +267,7 @@ fn field_size(field: &Field, most: f64) -> Size {
 }
 
 /// With thousands marked: `16,384`.
-pub(crate) fn round(n: f64) -> String {
+fn round(n: f64) -> String {
     let digits = format!("{:.0}", n.max(0.0));
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {

@@ -27,7 +27,7 @@ pub(super) fn push(mistake: &rules_cel::Diagnostic, cel: &crate::syntax::Cel, sc
             let guess = mistake.candidates.first().map(String::as_str);
             let offered = mistake.help.as_deref().filter(|help| !help.starts_with("did you mean"));
             let d = d.did_you_mean(guess);
-            match offered {
+            match offered.or_else(|| d.label.is_empty().then(|| usual_help(d.code)).flatten()) {
                 Some(help) => d.help(help),
                 None => d,
             }
@@ -47,10 +47,26 @@ fn code_of(code: Cel) -> Code {
         Cel::NoOverload => Code::NoOverload,
         Cel::WrongType => Code::WrongType,
         Cel::NotSelectable => Code::NotSelectable,
-        Cel::BadMacro => Code::BadMacro,
-        Cel::Duplicate => Code::DuplicateEntry,
+        Cel::BadMacro | Cel::Duplicate => Code::BadMacro,
         Cel::BadValue => Code::BadConstant,
     }
+}
+
+/// What most often helps, where nothing better is known.
+fn usual_help(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::TooComplex => "name long lists in `sets`, and split long conditions over several rules",
+        Code::BadExpression => "conditions look like `event.level >= 10 && event.zone in ['catacombs', 'crypt']`",
+        Code::BadLiteral => "text stands in quotes: `'catacombs'`; a backslash in it begins an escape",
+        Code::UnknownFunction => {
+            "e.g. `startsWith`, `endsWith`, `contains`, `matches`, `size`; the reference lists all"
+        }
+        Code::NotSelectable => "only messages and maps have fields, only lists and maps have indices",
+        Code::BadMacro => "macros look like `event.items.exists(i, i == 'sword')` and `has(event.place)`",
+        Code::NoOverload => "convert one side with `int(…)`, `double(…)` or `string(…)`",
+        Code::BadConstant => "moments look like `2026-01-31T18:00:00Z`, durations like `1h30m`",
+        _ => return None,
+    })
 }
 
 /// "no field `lvl` on event PlayerDied", "did you mean `level` (int32, 1..=200)?", and where that one is declared.
@@ -133,7 +149,9 @@ fn about_name(
         _ if wrong.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') => {
             d.help(format!("constant text needs quotes within the expression: `\"'{wrong}'\"`"))
         }
-        _ => d.help("expressions know `event.*`, `player.id`, `conn.*`, `token.*`, `params.*`, sets and names of `let`"),
+        _ => {
+            d.help("expressions know `event.*`, `player.id`, `conn.*`, `token.*`, `params.*`, sets and names of `let`")
+        }
     }
 }
 

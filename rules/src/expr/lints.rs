@@ -26,13 +26,16 @@ pub(crate) fn never_true(expr: &Expr<'_>, scope: Scope<'_>, report: &mut Report)
         let Some(field) = declared(field, scope) else { continue };
         let Some(always) = decided(field, relation, constant) else { continue };
         let words = format!("this is {} for every event that is admitted", if always { "true" } else { "false" });
-        let mut d = Diagnostic::new(Code::NeverTrue, expr.span_of(id), words)
-            .label(format!("`{}` is {}", field.name, field_label(scope.catalogue, field)));
+        let mut d = Diagnostic::new(Code::NeverTrue, expr.span_of(id), words).label(format!(
+            "`{}` is {}",
+            field.name,
+            field_label(scope.catalogue, field)
+        ));
         let place = scope.catalogue.place(field.position);
         if !place.is_empty() {
-            d = d.note("catalogue", format!("{place}  {}", field.name));
+            d = d.note("catalogue", format!("{place}  {}.{}", scope.event.name, field.name));
         }
-        report.push(d);
+        report.push(d.help("look for a wrong digit or direction; the limit itself is the catalogue's"));
     }
 }
 
@@ -56,7 +59,7 @@ pub(crate) fn deprecated(expr: &Expr<'_>, scope: Scope<'_>, report: &mut Report)
         if !place.is_empty() {
             d = d.note("catalogue", format!("{place}  {}", first_line(&found.doc)));
         }
-        report.push(d);
+        report.push(d.help("the catalogue's owner wants to retire it; read something else"));
     }
 }
 

@@ -12,10 +12,21 @@ use super::calls::{Lowered, lower_call};
 use super::{Expr, Scope, VARIABLES, whole};
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::set::pools::Pools;
+use crate::source::Span;
 
 /// Lowers a whole expression. `None` where a part of it cannot run; the report says which.
 pub(crate) fn lower(expr: &Expr<'_>, scope: Scope<'_>, pools: &mut Pools, report: &mut Report) -> Option<ExprIr> {
     lower_parts(expr, &[expr.checked.root()], scope, pools, report)
+}
+
+/// As [`lower`], with the place of each node.
+pub(crate) fn lower_with_places(
+    expr: &Expr<'_>,
+    scope: Scope<'_>,
+    pools: &mut Pools,
+    report: &mut Report,
+) -> Option<(ExprIr, Vec<Span>)> {
+    lower_all(expr, &[expr.checked.root()], scope, pools, report)
 }
 
 /// Lowers some conditions of an expression, joined by `&&`; one part alone may be of any type.
@@ -26,7 +37,19 @@ pub(crate) fn lower_parts(
     pools: &mut Pools,
     report: &mut Report,
 ) -> Option<ExprIr> {
-    let mut lowering = Lowering { expr, scope, pools, report, nodes: Vec::new(), locals: Vec::new(), depth: 0 };
+    lower_all(expr, parts, scope, pools, report).map(|(ir, _)| ir)
+}
+
+fn lower_all(
+    expr: &Expr<'_>,
+    parts: &[NodeId],
+    scope: Scope<'_>,
+    pools: &mut Pools,
+    report: &mut Report,
+) -> Option<(ExprIr, Vec<Span>)> {
+    let at = expr.checked.root();
+    let (nodes, places, locals) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lowering = Lowering { expr, scope, pools, report, nodes, places, locals, at, depth: 0 };
     let mut lowered = Vec::with_capacity(parts.len());
     for part in parts {
         lowered.push(lowering.node(*part)?);
@@ -34,13 +57,13 @@ pub(crate) fn lower_parts(
     if lowered.len() != 1 {
         lowering.push(Node::And(lowered));
     }
-    let nodes = lowering.nodes;
+    let (nodes, places) = (lowering.nodes, lowering.places);
     if nodes.len() > limits::MAX_NODES {
         let words = format!("the expression has {} operations; limit {}", nodes.len(), limits::MAX_NODES);
         report.push(Diagnostic::new(Code::TooComplex, whole(expr.cel), words));
         return None;
     }
-    Some(ExprIr { nodes })
+    Some((ExprIr { nodes }, places))
 }
 
 pub(super) struct Lowering<'a, 'e> {
@@ -49,6 +72,10 @@ pub(super) struct Lowering<'a, 'e> {
     pub(super) pools: &'a mut Pools,
     pub(super) report: &'a mut Report,
     nodes: Vec<Node>,
+    /// Where each node stands in the file.
+    places: Vec<Span>,
+    /// The node that is being lowered.
+    at: NodeId,
     /// Variables of the macros around, outermost first.
     locals: Vec<usize>,
     depth: usize,
@@ -63,7 +90,9 @@ impl Lowering<'_, '_> {
             self.report.push(d.help("name lists of alternatives in `sets`, or split the rule"));
             return None;
         }
+        let outer = std::mem::replace(&mut self.at, id);
         let out = self.kind(id);
+        self.at = outer;
         self.depth -= 1;
         out
     }
@@ -140,6 +169,7 @@ impl Lowering<'_, '_> {
 
     pub(super) fn push(&mut self, node: Node) -> u32 {
         self.nodes.push(node);
+        self.places.push(self.expr.span_of(self.at));
         self.nodes.len() as u32 - 1
     }
 
@@ -188,7 +218,8 @@ impl Lowering<'_, '_> {
 
     /// A set outside `in`: its members, written out.
     fn set_as_list(&mut self, name: &str) -> u32 {
-        let items: Vec<Constant> = self.scope.names.sets.get(set_name(name)).map(|s| s.items.clone()).unwrap_or_default();
+        let items: Vec<Constant> =
+            self.scope.names.sets.get(set_name(name)).map(|s| s.items.clone()).unwrap_or_default();
         let items = items.iter().map(|item| self.constant(item)).collect();
         self.push(Node::List(items))
     }
@@ -251,7 +282,8 @@ impl Lowering<'_, '_> {
 
     fn not_evaluated<T>(&mut self, id: NodeId, what: &str) -> Option<T> {
         let words = format!("this version does not evaluate {what}");
-        self.report.push(Diagnostic::new(Code::NotEvaluated, self.expr.span_of(id), words));
+        let d = Diagnostic::new(Code::NotEvaluated, self.expr.span_of(id), words);
+        self.report.push(d.help("the reference lists what it evaluates; write the condition with that"));
         None
     }
 }

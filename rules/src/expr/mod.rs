@@ -14,7 +14,7 @@ mod types;
 
 pub(crate) use cost::{Cost, cost_of};
 pub(crate) use lints::{constant_condition, deprecated, first_line, never_true};
-pub(crate) use lower::{const_ir, lower, lower_parts};
+pub(crate) use lower::{const_ir, lower, lower_parts, lower_with_places};
 pub(crate) use reads::{Use, is_indexable, names_player, split_filter, tainted_by, uses_of, variables};
 pub(crate) use types::{CatalogueTypes, event_message};
 

@@ -10,6 +10,7 @@ use rules_cel::checked::{Constant, NodeId, NodeKind};
 use rules_cel::overload::Relation;
 use rules_engine::ir::Var;
 
+use super::lower::path_from;
 use super::{Expr, Scope, VARIABLES};
 
 /// How a count is read.
@@ -102,6 +103,10 @@ pub(crate) fn tainted_by(expr: &Expr<'_>, scope: Scope<'_>) -> Option<(NodeId, S
     let forgeable_event = scope.event.provenance.allows(edge_event::Provenance::Client);
     let mut found = None;
     walk(expr, expr.checked.root(), &mut |id, kind| {
+        // The walk sees `event.zone` before `event`, so the label stands under the whole.
+        if forgeable_event && matches!(kind, NodeKind::Field { .. }) && path_from(expr, id, scope.root).is_some() {
+            found.get_or_insert_with(|| (id, format!("clients may send {}", scope.event.name)));
+        }
         let NodeKind::Variable { name } = kind else { return };
         let what = match VARIABLES.iter().find(|(known, _)| known == name).map(|(_, var)| *var) {
             Some(Var::ConnPlatform | Var::ConnLocale | Var::ConnBuild | Var::ConnAttributes) => {
@@ -251,8 +256,7 @@ pub(crate) fn is_indexable(expr: &Expr<'_>) -> bool {
     parts.into_iter().any(|part| {
         let NodeKind::Call { overloads, args } = expr.kind(part) else { return false };
         let ([overload], [left, right]) = (overloads.as_slice(), args.as_slice()) else { return false };
-        let compares =
-            matches!(overload, Overload::Compare(..) | Overload::Equals | Overload::InList);
+        let compares = matches!(overload, Overload::Compare(..) | Overload::Equals | Overload::InList);
         let known = |id: NodeId| match expr.kind(id) {
             NodeKind::Constant(_) | NodeKind::NamedConstant { .. } => true,
             NodeKind::Variable { name } => name.starts_with("params."),

@@ -17,9 +17,13 @@ impl CatalogueTypes<'_> {
     fn one(&self, kind: Kind) -> Type {
         match kind {
             Kind::Bool => Type::Bool,
-            Kind::Int32 | Kind::Int64 | Kind::Sint32 | Kind::Sint64 | Kind::Sfixed32 | Kind::Sfixed64 | Kind::Enum(_) => {
-                Type::Int
-            }
+            Kind::Int32
+            | Kind::Int64
+            | Kind::Sint32
+            | Kind::Sint64
+            | Kind::Sfixed32
+            | Kind::Sfixed64
+            | Kind::Enum(_) => Type::Int,
             Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => Type::Uint,
             Kind::Float | Kind::Double => Type::Double,
             Kind::String => Type::String,

@@ -149,7 +149,8 @@ impl Building<'_> {
             TemplateValue::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.body_value(item, rule, sum, seen)).collect();
                 let mut joined = ExprIr::default();
-                let roots = items.into_iter().map(|item| Some(append(&mut joined, item?))).collect::<Option<Vec<_>>>()?;
+                let roots =
+                    items.into_iter().map(|item| Some(append(&mut joined, item?))).collect::<Option<Vec<_>>>()?;
                 joined.nodes.push(Node::List(roots));
                 Some(joined)
             }
@@ -201,7 +202,8 @@ impl Building<'_> {
         let mut found = found.into_iter();
         let Some((span, why)) = found.next() else { return };
         let words = "a granting command depends on what a client can make up";
-        let mut d = Diagnostic::new(Code::GrantingTaint, span, words).label(why).also(action.span, "this command grants");
+        let mut d =
+            Diagnostic::new(Code::GrantingTaint, span, words).label(why).also(action.span, "this command grants");
         for (span, why) in found {
             d = d.also(span, why);
         }
@@ -255,7 +257,11 @@ fn not_json(ty: &Type) -> Option<&Type> {
         Type::Message(_) | Type::Type(_) | Type::Optional(_) | Type::Wrapper(_) => Some(ty),
         Type::List(of) => not_json(of),
         Type::Map(key, value) => {
-            if matches!(**key, Type::String | Type::Dyn) { not_json(value) } else { Some(key) }
+            if matches!(**key, Type::String | Type::Dyn) {
+                not_json(value)
+            } else {
+                Some(key)
+            }
         }
         _ => None,
     }

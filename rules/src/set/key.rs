@@ -42,7 +42,9 @@ impl Building<'_> {
         }
         if !decl.parts.iter().any(|part| is_player(&part.text)) {
             let d = Diagnostic::new(Code::KeyWithoutPlayer, decl.span, "the key lacks the player");
-            self.report.push(d.help("write `by: player`, or `by: [player, …]`; shared state is not available in this version"));
+            self.report.push(
+                d.help("write `by: player`, or `by: [player, …]`; shared state is not available in this version"),
+            );
             whole_key = false;
         }
         if decl.parts.len() > limits::MAX_KEY_PARTS {

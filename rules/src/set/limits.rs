@@ -39,10 +39,10 @@ pub(crate) struct Sum {
 impl Sum {
     pub(crate) fn add(&mut self, expr: &Expr<'_>, cost: &Cost) {
         self.ns += cost.ns;
-        if let Some((id, ns, words)) = &cost.worst
-            && self.worst.as_ref().is_none_or(|(_, most, _)| ns > most)
+        if let Some(worst) = &cost.worst
+            && self.worst.as_ref().is_none_or(|(_, most, _)| worst.ns > *most)
         {
-            self.worst = Some((expr.span_of(*id), *ns, words.clone()));
+            self.worst = Some((expr.span_of(worst.at), worst.ns, worst.words()));
         }
     }
 
@@ -62,7 +62,8 @@ impl Sum {
             }
             None => (rule, String::new()),
         };
-        let help = "set lower limits in the catalogue (`max_items`, `max_len`), or put a cheaper condition into the event";
+        let help =
+            "set lower limits in the catalogue (`max_items`, `max_len`), or put a cheaper condition into the event";
         Some(Diagnostic::new(Code::TooCostly, span, words).label(label).help(help))
     }
 }
@@ -71,7 +72,8 @@ impl Building<'_> {
     /// A rule that must be tried for every event of its type.
     pub(crate) fn add_unindexed(&mut self, event: EventTypeId, sum: &Sum, rule: Span) {
         let load = self.unindexed.entry(event).or_insert(Load { ns: 0.0, count: 0, most: (0.0, rule) });
-        load.ns += sum.ns;
+        // A rule above its own limit was refused for that.
+        load.ns += sum.ns.min(RULE_NS);
         load.count += 1;
         if sum.ns > load.most.0 {
             load.most = (sum.ns, rule);

@@ -15,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use edge_event::EventTypeId;
 use rules_catalogue::Catalogue;
-use rules_cel::checked::Constant;
 use rules_cel::{Env, Type};
 use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, IR_FORMAT, ParamIr, RuleIr, RuleSetIr};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
+use crate::source::Span;
 use package::Package;
 use pools::Pools;
 
@@ -41,8 +41,12 @@ pub(crate) struct Building<'a> {
     pub(crate) rules: Vec<RuleIr>,
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
     pub(crate) unindexed: BTreeMap<EventTypeId, limits::Load>,
+    pub(crate) places: Places,
     pub(crate) report: &'a mut Report,
 }
+
+/// For each rule, by package and id: where each node of its condition stands.
+pub(crate) type Places = BTreeMap<(String, String), Vec<Span>>;
 
 /// Compiles all packages. Parameters have the values of `packages`.
 pub(crate) fn compile(
@@ -50,13 +54,14 @@ pub(crate) fn compile(
     catalogue: &Catalogue,
     identity: &Identity,
     report: &mut Report,
-) -> RuleSetIr {
+) -> (RuleSetIr, Places) {
     let mut building = Building {
         catalogue,
         pools: Pools::default(),
         definitions: Vec::new(),
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
+        places: Places::new(),
         report,
     };
     for (index, package) in packages.iter().enumerate() {
@@ -66,7 +71,7 @@ pub(crate) fn compile(
     let params = packages.iter().enumerate().flat_map(|(index, package)| params_of(index as u16, package));
     let mut params: Vec<(u16, ParamIr)> = params.collect();
     params.sort_by_key(|(index, _)| *index);
-    RuleSetIr {
+    let set = RuleSetIr {
         format: IR_FORMAT,
         tenant: identity.tenant.clone(),
         revision: identity.revision,
@@ -80,7 +85,8 @@ pub(crate) fn compile(
         regexes: building.pools.regexes,
         definitions: building.definitions,
         rules: building.rules,
-    }
+    };
+    (set, building.places)
 }
 
 fn params_of<'a>(index: u16, package: &'a Package<'_>) -> impl Iterator<Item = (u16, ParamIr)> + 'a {
@@ -138,6 +144,3 @@ fn environment<'a>(types: &'a CatalogueTypes<'a>, names: &Names, catalogue: &Cat
     }
     env
 }
-
-/// Values that a test gives instead of the defaults.
-pub(crate) type Overrides = BTreeMap<String, Constant>;

@@ -114,7 +114,8 @@ fn unique<'a>(names: impl Iterator<Item = &'a Spanned<String>>, code: Code, what
     for name in names {
         if let Some(first) = seen.get(name.value.as_str()) {
             let words = format!("{what} `{}` is declared twice", name.value);
-            report.push(Diagnostic::new(code, name.span, words).also(*first, "first here"));
+            let d = Diagnostic::new(code, name.span, words).also(*first, "first here");
+            report.push(d.help("give one of them another name"));
         } else {
             seen.insert(&name.value, name.span);
         }
@@ -130,7 +131,8 @@ fn resolve_params<'a>(
     for param in params {
         if let Some(first) = out.get(&param.name.value) {
             let words = format!("parameter `{}` is declared twice", param.name.value);
-            report.push(Diagnostic::new(Code::DuplicateName, param.name.span, words).also(first.span, "first here"));
+            let d = Diagnostic::new(Code::DuplicateName, param.name.span, words).also(first.span, "first here");
+            report.push(d.help("remove one of them"));
             continue;
         }
         let Ok(index) = u16::try_from(*next) else {
@@ -160,7 +162,8 @@ fn resolve_sets<'a>(sets: impl Iterator<Item = &'a SetDecl>, report: &mut Report
     for set in sets {
         if let Some(first) = out.get(&set.name.value) {
             let words = format!("set `{}` is declared twice", set.name.value);
-            report.push(Diagnostic::new(Code::DuplicateName, set.name.span, words).also(first.span, "first here"));
+            let d = Diagnostic::new(Code::DuplicateName, set.name.span, words).also(first.span, "first here");
+            report.push(d.help("remove one of them"));
             continue;
         }
         let items: Vec<Constant> = set.items.iter().map(|item| literal_constant(&item.value)).collect();

@@ -16,8 +16,8 @@ use super::limits::{COMMANDS_NS, RULE_NS, Sum};
 use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{
-    Expr, Scope, check_as, constant_condition, cost_of, deprecated, event_message, is_indexable, lower, never_true,
-    first_line, variables,
+    Expr, Scope, check_as, constant_condition, cost_of, deprecated, event_message, first_line, is_indexable,
+    lower_with_places, never_true, variables,
 };
 use crate::source::Spanned;
 use crate::suggest::nearest;
@@ -72,6 +72,10 @@ impl Building<'_> {
         for name in &lets {
             rule_env.variable(name.as_str(), Type::Int);
         }
+        for name in &decl.broken_lets {
+            // Fits everything, so that one mistake is told once.
+            rule_env.variable(name.as_str(), Type::Error);
+        }
         let scope = Scope { catalogue, names: &package.names, env: &rule_env, event, root: "event", lets: &lets };
         let reads = RefCell::new(BTreeSet::new());
         let rule = Triggered {
@@ -104,8 +108,7 @@ impl Building<'_> {
         let indexable = seen.iter().any(|(expr, _)| is_indexable(expr));
         let once = decl.once.as_ref().map(|once| self.once(once, rule, &mut sum));
         let cooldown = decl.cooldown.as_ref().map(|cooldown| self.cooldown(cooldown, rule, &mut sum));
-        let actions: Vec<_> =
-            decl.actions.iter().map(|a| self.action(a, rule, &mut commands_sum, &mut seen)).collect();
+        let actions: Vec<_> = decl.actions.iter().map(|a| self.action(a, rule, &mut commands_sum, &mut seen)).collect();
         for (expr, _) in &seen {
             rule.used.borrow_mut().extend(variables(expr));
         }
@@ -135,8 +138,7 @@ impl Building<'_> {
             enabled: decl.enabled,
             actions,
         };
-        // Every action that was written must be there: a list with a mistake in it was told, and the rule is not made.
-        (!ir.actions.is_empty()).then_some(ir)
+        (!decl.broken && !ir.actions.is_empty()).then_some(ir)
     }
 
     fn condition<'a>(
@@ -150,9 +152,11 @@ impl Building<'_> {
         self.lint(&expr, rule.scope);
         constant_condition(&expr, self.report);
         sum.add(&expr, &cost_of(&expr, rule.scope));
-        let lowered = lower(&expr, rule.scope, &mut self.pools, self.report);
+        let lowered = lower_with_places(&expr, rule.scope, &mut self.pools, self.report);
         seen.push((expr, rule.scope));
-        lowered
+        let (ir, places) = lowered?;
+        self.places.insert((rule.package_name.to_owned(), rule.decl.id.value.clone()), places);
+        Some(ir)
     }
 
     /// Warnings about one expression.
@@ -192,7 +196,8 @@ impl<'c> Building<'c> {
         if found.deprecated {
             let words = format!("event type {} is deprecated", found.name);
             let note = format!("{}  {}", catalogue.place(found.position), first_line(&found.doc));
-            self.report.push(Diagnostic::new(Code::Deprecated, name.span, words).note("catalogue", note));
+            let d = Diagnostic::new(Code::Deprecated, name.span, words).note("catalogue", note);
+            self.report.push(d.help("the catalogue's owner wants to retire it; look at another event"));
         }
         Some(found)
     }

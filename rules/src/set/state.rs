@@ -13,7 +13,10 @@ use super::Building;
 use super::key::{Key, key_type_of};
 use super::rule::Triggered;
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::expr::{Expr, Scope, Use, check_as, constant_condition, cost_of, event_message, lower_parts, split_filter, uses_of, variables};
+use crate::expr::{
+    Expr, Scope, Use, check_as, constant_condition, cost_of, event_message, lower_parts, split_filter, uses_of,
+    variables,
+};
 use crate::set::limits::Sum;
 use crate::source::{Span, Spanned};
 use crate::syntax::{CooldownDecl, LetDecl, OnceDecl};

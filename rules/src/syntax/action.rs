@@ -57,7 +57,8 @@ impl Reader<'_> {
         if found.is_none() {
             let known: Vec<_> = Verb::ALL.iter().map(|v| format!("`{}`", v.key())).collect();
             let guess = fields.keys().find_map(|k| crate::suggest::nearest(k, Verb::ALL.map(Verb::key)));
-            let d = Diagnostic::new(Code::NoAction, fields.span(), "an action does not say what to do").did_you_mean(guess);
+            let d =
+                Diagnostic::new(Code::NoAction, fields.span(), "an action does not say what to do").did_you_mean(guess);
             self.push(d.help(format!("use one of {}", known.join(", "))));
         }
         found
@@ -82,7 +83,9 @@ impl Reader<'_> {
         let body = self.template(node, &mut budget);
         if budget == 0 {
             let words = format!("a body has more than {MAX_BODY_VALUES} values");
-            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words));
+            self.push(
+                Diagnostic::new(Code::TooLarge, node.span.at_start(), words).help("send less, or in two commands"),
+            );
         }
         body
     }

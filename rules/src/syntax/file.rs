@@ -6,19 +6,19 @@ use super::RuleFile;
 use super::head::key_span;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::source::{FileId, SourceFile, Span};
+use crate::source::{SourceFile, Span};
 use crate::suggest::nearest;
 use crate::yaml::{Kind, Node};
 
 /// Most rules in one file.
-pub const MAX_RULES_PER_FILE: usize = 10_000;
+pub(crate) const MAX_RULES_PER_FILE: usize = 10_000;
 
 /// Most tests in one file.
-pub const MAX_TESTS_PER_FILE: usize = 10_000;
+pub(crate) const MAX_TESTS_PER_FILE: usize = 10_000;
 
 /// Reads one file.
-pub fn read(file: FileId, source: &SourceFile, root: &Node, report: &mut Report) -> RuleFile {
-    let mut reader = Reader { file, source, report };
+pub fn read(source: &SourceFile, root: &Node, report: &mut Report) -> RuleFile {
+    let mut reader = Reader { source, report };
     reader.file(root)
 }
 
@@ -34,7 +34,9 @@ impl Reader<'_> {
             (Some(_), Some(_)) => {
                 let words = "a file has either `rules/v1` or `params/v1`, not both";
                 let at = key_span(root, "params/v1");
-                self.push(Diagnostic::new(Code::WrongFile, at, words).help("put the parameters into a file of their own"));
+                self.push(
+                    Diagnostic::new(Code::WrongFile, at, words).help("put the parameters into a file of their own"),
+                );
             }
             (None, None) => {
                 self.no_header(root);
@@ -90,6 +92,8 @@ impl Reader<'_> {
         };
         let guess = entries.iter().find_map(|e| nearest(&e.key, ["rules/v1", "params/v1"]));
         let help = "begin with `rules/v1: { package: eu.retention, catalogue: game.v1, owner: team-eu }`";
-        self.push(Diagnostic::new(Code::NoHeader, span, words).did_you_mean(guess.filter(|_| versioned.is_some())).help(help));
+        self.push(
+            Diagnostic::new(Code::NoHeader, span, words).did_you_mean(guess.filter(|_| versioned.is_some())).help(help),
+        );
     }
 }

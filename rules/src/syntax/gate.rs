@@ -24,14 +24,15 @@ impl Reader<'_> {
         let mut fields = self.fields(node, "`once`")?;
         let by = fields.need(self, "by").and_then(|n| self.key(n));
         let per_ms = fields.get("per").and_then(|n| self.duration_ms(n, "`per`", 1000));
-        let generation =
-            fields.get("generation").and_then(|n| self.whole(n, "`generation`", 0, i64::from(u32::MAX)));
+        let generation = fields.get("generation").and_then(|n| self.whole(n, "`generation`", 0, i64::from(u32::MAX)));
         let max_keys = fields.get("max_keys").and_then(|n| self.max_keys(n));
         if let Some(evict) = fields.get("evict").and_then(|n| self.evict(n))
             && !evict.value
         {
             let d = Diagnostic::new(Code::OnceMustDeny, evict.span, "`once` cannot drop its oldest keys");
-            self.push(d.help("a dropped key would fire again; leave `evict` out: `once` refuses new keys at `max_keys`"));
+            self.push(
+                d.help("a dropped key would fire again; leave `evict` out: `once` refuses new keys at `max_keys`"),
+            );
         }
         fields.not_yet(self, &LATER);
         fields.finish(self);

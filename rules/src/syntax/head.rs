@@ -105,7 +105,9 @@ impl Reader<'_> {
                     Some(n) => ParamValue::Double(n),
                     None => {
                         let words = format!("{what} cannot be `{}`", text.value);
-                        self.push(Diagnostic::new(Code::BadValue, node.span, words).help("write a number such as `0.5`"));
+                        self.push(
+                            Diagnostic::new(Code::BadValue, node.span, words).help("write a number such as `0.5`"),
+                        );
                         return None;
                     }
                 }
@@ -130,7 +132,8 @@ impl Reader<'_> {
         let ordered = ends.filter(|(low, high)| low.zip(*high).is_none_or(|(low, high)| low <= high));
         if ordered.is_none() {
             let words = format!("`range` cannot be `{}`", text.value);
-            let help = "write `1..=10`, `1..=` or `..=10`, in the parameter's own unit; only numbers and durations have one";
+            let help =
+                "write `1..=10`, `1..=` or `..=10`, in the parameter's own unit; only numbers and durations have one";
             self.push(Diagnostic::new(Code::BadValue, node.span, words).help(help));
         }
         Some(Spanned::new(ordered?, node.span))
@@ -145,8 +148,9 @@ impl Reader<'_> {
         };
         let (low, high) = range.value;
         if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
-            let d = Diagnostic::new(Code::ParamOutOfRange, value.span, "the default lies outside the parameter's range");
-            self.push(d.also(range.span, "the range"));
+            let d =
+                Diagnostic::new(Code::ParamOutOfRange, value.span, "the default lies outside the parameter's range");
+            self.push(d.also(range.span, "the range").help("change one of the two"));
         }
     }
 
@@ -154,7 +158,9 @@ impl Reader<'_> {
     pub(super) fn belongs(&mut self, section: &str, key: Span, allowed: bool) -> bool {
         if !allowed {
             let words = format!("`{section}` cannot stand in a file of parameters");
-            self.push(Diagnostic::new(Code::WrongFile, key, words).help("move it to a file that begins with `rules/v1:`"));
+            self.push(
+                Diagnostic::new(Code::WrongFile, key, words).help("move it to a file that begins with `rules/v1:`"),
+            );
         }
         allowed
     }

@@ -36,14 +36,23 @@ pub(crate) const WITHIN_MS: (i64, i64) = (1000, 31 * 86_400_000);
 const RESERVED: [&str; 8] = ["event", "player", "conn", "token", "params", "sets", "trigger", "region"];
 
 impl Reader<'_> {
-    pub(super) fn lets(&mut self, node: &Node) -> Vec<LetDecl> {
-        let Some(mut fields) = self.fields(node, "`let`") else { return Vec::new() };
+    /// The clauses that could be read, and the names of those that could not.
+    pub(super) fn lets(&mut self, node: &Node) -> (Vec<LetDecl>, Vec<String>) {
+        let Some(mut fields) = self.fields(node, "`let`") else { return (Vec::new(), Vec::new()) };
         let clauses = fields.rest();
         if clauses.len() > MAX_LETS {
             let words = format!("`let` has {} names; limit {MAX_LETS}", clauses.len());
-            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words));
+            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words).help("split the rule in two"));
         }
-        clauses.into_iter().take(MAX_LETS).filter_map(|(name, value)| self.letting(name, value)).collect()
+        let (mut lets, mut broken) = (Vec::new(), Vec::new());
+        for (name, value) in clauses.into_iter().take(MAX_LETS) {
+            let written = name.value.clone();
+            match self.letting(name, value) {
+                Some(clause) => lets.push(clause),
+                None => broken.push(written),
+            }
+        }
+        (lets, broken)
     }
 
     fn letting(&mut self, name: Spanned<String>, node: &Node) -> Option<LetDecl> {

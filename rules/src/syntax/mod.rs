@@ -15,6 +15,7 @@ mod scalar;
 mod test;
 
 pub use file::read;
+pub(crate) use scalar::parse_duration_ms;
 
 use edge_event::Priority;
 
@@ -144,6 +145,10 @@ pub struct RuleDecl {
     pub enabled: bool,
     /// What it orders.
     pub actions: Vec<ActionDecl>,
+    /// A part of it could not be read; the rest is still checked.
+    pub broken: bool,
+    /// Names of `let` whose clause could not be read.
+    pub broken_lets: Vec<String>,
 }
 
 /// Text of an expression, and where each of its characters stands.

@@ -4,14 +4,13 @@
 //! ends in a diagnostic, so that a misspelled key never switches something off in silence.
 
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::source::{FileId, SourceFile, Span, Spanned};
+use crate::source::{SourceFile, Span, Spanned};
 use crate::suggest::nearest;
 use crate::syntax::Cel;
 use crate::yaml::{Entry, Kind, Node, OffsetMap};
 
 /// What every reading function needs: the file and where problems go.
 pub(super) struct Reader<'a> {
-    pub(super) file: FileId,
     pub(super) source: &'a SourceFile,
     pub(super) report: &'a mut Report,
 }
@@ -33,7 +32,8 @@ impl Reader<'_> {
     pub(super) fn wrong_shape(&mut self, node: &Node, what: &str, wanted: &str) {
         if !node.cut_off {
             let words = format!("{what} must be {wanted}, not {}", node.describe());
-            self.push(Diagnostic::new(Code::WrongShape, node.span, words));
+            let d = Diagnostic::new(Code::WrongShape, node.span, words);
+            self.push(d.help("look at the indentation, the brackets and the dashes"));
         }
     }
 
@@ -88,6 +88,11 @@ impl<'n> Fields<'n> {
     /// The whole map's span.
     pub(super) const fn span(&self) -> Span {
         self.node.span
+    }
+
+    /// Whether a syntax error cut the map off.
+    pub(super) const fn is_cut_off(&self) -> bool {
+        self.node.cut_off
     }
 
     /// The value of `key`, where it was written.

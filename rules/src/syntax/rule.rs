@@ -38,9 +38,8 @@ impl Reader<'_> {
         let doc = fields.get("doc").and_then(|n| self.text(n, "`doc`")).map(|text| text.value);
         let owner = fields.get("owner").and_then(|n| self.text(n, "an owner"));
         let tags = self.tags(&mut fields);
-        let sequence = fields.span();
-        let on = fields.get("on").map(|n| self.name(n, "an event type", true));
-        let lets = fields.get("let").map(|n| self.lets(n)).unwrap_or_default();
+        let on = self.on(&mut fields);
+        let (lets, broken_lets) = fields.get("let").map(|n| self.lets(n)).unwrap_or_default();
         let when = fields.get("when").map(|n| self.cel(n, "`when`"));
         let once = fields.get("once").map(|n| self.once(n));
         let cooldown = fields.get("cooldown").map(|n| self.cooldown(n));
@@ -48,32 +47,44 @@ impl Reader<'_> {
         let shadow = fields.get("mode").and_then(|n| self.word(n, "`mode`", &[("live", false), ("shadow", true)]));
         let enabled = fields.get("enabled").and_then(|n| self.switch(n, "`enabled`"));
         let actions = fields.need(self, "do").map(|n| self.actions(n));
-        let waits_for_later = fields.has("sequence");
         fields.not_yet(self, &LATER);
         fields.finish(self);
-        if on.is_none() && !waits_for_later && !node.cut_off {
-            let d = Diagnostic::new(Code::MissingKey, sequence.at_start(), "a rule has no `on`");
-            self.push(d.help("add `on: EventType`, the event that the rule looks at"));
-        }
         if node.cut_off {
             return None;
         }
+        let unread = [when == Some(None), once == Some(None), cooldown == Some(None), actions.is_none()];
+        let here = node.span.at_start();
         Some(RuleDecl {
             span: node.span,
             id: id?,
             doc,
             owner,
             tags,
-            on: on??,
+            on: on?,
             lets,
-            when: transpose(when)?,
-            once: transpose(once)?,
-            cooldown: transpose(cooldown)?,
-            precedence: precedence.map_or(Spanned::new(0, node.span.at_start()), |p| Spanned::new(p.value as i32, p.span)),
+            when: when.flatten(),
+            once: once.flatten(),
+            cooldown: cooldown.flatten(),
+            precedence: precedence.map_or(Spanned::new(0, here), |p| Spanned::new(p.value as i32, p.span)),
             shadow: shadow.is_some_and(|s| s.value),
             enabled: enabled.unwrap_or(true),
-            actions: actions?,
+            actions: actions.unwrap_or_default(),
+            broken: unread.contains(&true) || !broken_lets.is_empty(),
+            broken_lets,
         })
+    }
+
+    /// The triggering event. A rule that waits for a `sequence` has none, and is told about that instead.
+    fn on(&mut self, fields: &mut Fields<'_>) -> Option<Spanned<String>> {
+        match fields.get("on") {
+            Some(node) => self.name(node, "an event type", true),
+            None if fields.has("sequence") || fields.is_cut_off() => None,
+            None => {
+                let d = Diagnostic::new(Code::MissingKey, fields.span().at_start(), "a rule has no `on`");
+                self.push(d.help("add `on: EventType`, the event that the rule looks at"));
+                None
+            }
+        }
     }
 
     fn tags(&mut self, fields: &mut Fields<'_>) -> Vec<Spanned<String>> {
@@ -90,7 +101,7 @@ impl Reader<'_> {
         }
         if items.len() > MAX_ACTIONS {
             let words = format!("`do` has {} actions; limit {MAX_ACTIONS}", items.len());
-            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words));
+            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words).help("split the rule in two"));
         }
         items.iter().take(MAX_ACTIONS).filter_map(|item| self.action(item)).collect()
     }
@@ -105,14 +116,5 @@ impl Reader<'_> {
             ("best_effort", Priority::BestEffort),
         ];
         self.word(node, "`priority`", &words)
-    }
-}
-
-/// A clause that was written must be readable; one that was not written is fine.
-fn transpose<T>(clause: Option<Option<T>>) -> Option<Option<T>> {
-    match clause {
-        Some(None) => None,
-        Some(Some(clause)) => Some(Some(clause)),
-        None => Some(None),
     }
 }

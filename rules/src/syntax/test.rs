@@ -13,7 +13,7 @@ use crate::yaml::Node;
 const MAX_EVENTS: usize = 10_000;
 
 /// Why nothing fired, as `expect: { none: … }` says it.
-pub(crate) const REASONS: [&str; 7] = ["no_match", "once", "cooldown", "shadow", "late", "error", "full"];
+const REASONS: [&str; 7] = ["no_match", "once", "cooldown", "shadow", "late", "error", "capacity"];
 
 impl Reader<'_> {
     pub(super) fn test(&mut self, node: &Node) -> Option<TestDecl> {
@@ -57,8 +57,10 @@ impl Reader<'_> {
             && let Some(mut params) = self.fields(params, "`params`")
         {
             let given = params.rest();
-            test.params =
-                given.into_iter().filter_map(|(name, value)| Some((name, self.literal(value, "a parameter")?))).collect();
+            test.params = given
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, self.literal(value, "a parameter")?)))
+                .collect();
         }
         fields.finish(self);
     }
@@ -67,7 +69,7 @@ impl Reader<'_> {
         let items = self.items(node, "`events`");
         if items.len() > MAX_EVENTS {
             let words = format!("a test has {} events; limit {MAX_EVENTS}", items.len());
-            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words));
+            self.push(Diagnostic::new(Code::TooLarge, node.span.at_start(), words).help("split the test in two"));
             return;
         }
         let mut last = i64::MIN;

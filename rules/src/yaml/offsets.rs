@@ -40,7 +40,8 @@ impl OffsetMap {
         let end = self.offsets[value.end.min(last) - usize::from(value.end > 0)] as usize;
         let next = self.offsets[value.end.min(last)] as usize;
         let end = if next > end && next - end <= 6 { next } else { end + 1 };
-        start..end.max(start)
+        // The value of a block can end with a line break that the file lacks.
+        start..end.min(self.whole.end as usize).max(start)
     }
 }
 

@@ -16,7 +16,8 @@ pub fn read(id: FileId, file: &SourceFile, report: &mut Report) -> Option<Node> 
         report.push(Diagnostic::new(Code::TooLarge, Span::new(id, 0..0), words).help("split it into several files"));
         return None;
     }
-    let mut reader = Reader { id, file, report, open: Vec::new(), root: None, documents: 0, too_deep: 0, last: (0, 0, 0) };
+    let mut reader =
+        Reader { id, file, report, open: Vec::new(), root: None, documents: 0, too_deep: 0, last: (0, 0, 0) };
     reader.run();
     reader.root
 }
@@ -81,7 +82,7 @@ impl Reader<'_> {
             }
             Event::Alias(_) => {
                 self.refuse(span, "an alias (`*name`)");
-                self.value(Node::scalar(span, String::new(), Style::Plain));
+                self.value(Node { cut_off: true, ..Node::scalar(span, String::new(), Style::Plain) });
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_properties(span, anchor, tag.is_some());
@@ -105,7 +106,8 @@ impl Reader<'_> {
         if self.open.len() >= MAX_DEPTH {
             if self.too_deep == 0 {
                 let words = format!("nested deeper than {MAX_DEPTH} levels");
-                self.report.push(Diagnostic::new(Code::TooLarge, span.at_start(), words));
+                self.report
+                    .push(Diagnostic::new(Code::TooLarge, span.at_start(), words).help("look for a bracket too many"));
             }
             self.too_deep += 1;
             return;
@@ -202,8 +204,8 @@ impl Reader<'_> {
         let help = if line.contains('\t') && line.trim_start_matches(' ').starts_with('\t') {
             "indent with blanks, not with tabs"
         } else {
-            "look for a missing quote, bracket or blank here or in the line above; expressions with `: `, `#` or a \
-             leading quote need quotes around the whole"
+            "look for a missing quote, bracket or blank here or in the line above; an \
+             expression with `: ` or ` #` in it, or with a quote at its beginning, needs quotes around the whole"
         };
         self.report.push(d.help(help));
     }
@@ -244,7 +246,9 @@ impl Node {
 fn key_of(node: &Node, entries: &[Entry], report: &mut Report) -> (String, bool) {
     let Some(scalar) = node.as_scalar() else {
         let words = format!("a key must be a single value, not {}", node.describe());
-        report.push(Diagnostic::new(Code::BadKey, node.span, words));
+        report.push(
+            Diagnostic::new(Code::BadKey, node.span, words).help("a `?`, `[` or `{` before a `:` makes such a key"),
+        );
         return (String::new(), true);
     };
     if scalar.text == "<<" && scalar.style == Style::Plain {
@@ -254,7 +258,7 @@ fn key_of(node: &Node, entries: &[Entry], report: &mut Report) -> (String, bool)
     }
     if let Some(first) = entries.iter().find(|e| e.key == scalar.text) {
         let d = Diagnostic::new(Code::DuplicateKey, node.span, format!("key `{}` occurs twice", scalar.text));
-        report.push(d.also(first.key_span, "first here; this one counts"));
+        report.push(d.also(first.key_span, "first here; this one counts").help("remove one of them"));
         return (scalar.text.clone(), true);
     }
     (scalar.text.clone(), false)

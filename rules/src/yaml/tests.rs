@@ -68,12 +68,14 @@ fn scalars_stay_text_and_know_their_place() {
 
 #[test]
 fn what_strict_yaml_refuses() {
-    check("a: &x 1\nb: *x\nc: !t 2\n<<: {d: 1}\na: 3\n[1]: 2\n---\nx: 1\n", expect![[r#"
+    check(
+        "a: &x 1\nb: *x\nc: !t 2\n<<: {d: 1}\na: 3\n[1]: 2\n---\nx: 1\n",
+        expect![[r#"
         map <a: &x 1\nb: *x\nc: !t 2>
           a <a>:
             "1" <&x 1>
           b <b>:
-            "" <*x>
+            "" <*x> (cut off)
           c <c>:
             "2" <!t 2>
         error[R0003]: an anchor (`&name`) is not allowed in rule files
@@ -113,12 +115,14 @@ fn what_strict_yaml_refuses() {
           |
         1 | a: &x 1
           | ^ first here; this one counts
+          = help: remove one of them
 
         error[R0005]: a key must be a single value, not a list
          --> f:6:1
           |
         6 | [1]: 2
           | ^^^
+          = help: a `?`, `[` or `{` before a `:` makes such a key
 
         error[R0006]: a second document begins here
          --> f:7:1
@@ -128,12 +132,15 @@ fn what_strict_yaml_refuses() {
           = help: put it into a file of its own
 
         7 errors
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_syntax_error_keeps_what_came_before() {
-    check("a: 1\nrules:\n  - id: x\n    on: Y\n  - id: z\n    when: 'abc\n", expect![[r#"
+    check(
+        "a: 1\nrules:\n  - id: x\n    on: Y\n  - id: z\n    when: 'abc\n",
+        expect![[r#"
         map <a: 1\nrules:\n  - id: x\n    on: Y\n  - id: z\n    when> (cut off)
           a <a>:
             "1" <1>
@@ -154,11 +161,14 @@ fn a_syntax_error_keeps_what_came_before() {
           |
         6 |     when: 'abc
           |           ^
-          = help: look for a missing quote, bracket or blank here or in the line above; expressions with `: `, `#` or a leading quote need quotes around the whole
+          = help: look for a missing quote, bracket or blank here or in the line above; an expression with `: ` or ` #` in it, or with a quote at its beginning, needs quotes around the whole
 
         1 error
-    "#]]);
-    check("a: 1\nb:\n\t- x\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: 1\nb:\n\t- x\n",
+        expect![[r#"
         map <a: 1\nb> (cut off)
           a <a>:
             "1" <1>
@@ -172,8 +182,11 @@ fn a_syntax_error_keeps_what_came_before() {
           = help: indent with blanks, not with tabs
 
         1 error
-    "#]]);
-    check("a: [1, 2\nb: 3\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "a: [1, 2\nb: 3\n",
+        expect![[r#"
         map <a: [1> (cut off)
           a <a>:
             list <[1> (cut off)
@@ -183,16 +196,22 @@ fn a_syntax_error_keeps_what_came_before() {
           |
         2 | b: 3
           |  ^
-          = help: look for a missing quote, bracket or blank here or in the line above; expressions with `: `, `#` or a leading quote need quotes around the whole
+          = help: look for a missing quote, bracket or blank here or in the line above; an expression with `: ` or ` #` in it, or with a quote at its beginning, needs quotes around the whole
 
         1 error
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn depth_is_bounded() {
     let mut report = Report::default();
-    for text in ["[".repeat(100_000), "{a: ".repeat(100_000), format!("{}{}", "[".repeat(40), "]".repeat(40)), "- ".repeat(50_000)] {
+    for text in [
+        "[".repeat(100_000),
+        "{a: ".repeat(100_000),
+        format!("{}{}", "[".repeat(40), "]".repeat(40)),
+        "- ".repeat(50_000),
+    ] {
         let file = SourceFile::new("f", text);
         read(FileId(0), &file, &mut report);
     }
