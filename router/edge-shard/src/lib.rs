@@ -30,7 +30,7 @@ pub use ledger::{Counters, Cut};
 pub use mesh::{Back, Forward, Origin, RoutedEvent, StrayPacket};
 pub use outbox::ToSpool;
 pub use owner::Restored;
-pub use shard::{Gate, Parts, Shard, ShardStats};
+pub use shard::{Gate, Parts, Serving, Shard, ShardStats};
 
 /// A hasher whose keys follow from `seed`. Clients choose their producer ids, so the daemon draws the seed at random; the
 /// simulator draws it from the story's, and nothing here depends on the order of a hash table.

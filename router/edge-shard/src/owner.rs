@@ -114,9 +114,9 @@ impl Owner {
         self.waiting.len()
     }
 
-    /// Adopts a rule set between two events; state of unchanged definitions stays. Returns the set that served before.
-    pub(crate) fn adopt(&mut self, rules: Arc<RuleSet>) -> Arc<RuleSet> {
-        std::mem::replace(&mut self.rules, rules)
+    /// Adopts a rule set between two events; state of unchanged definitions stays.
+    pub(crate) fn adopt(&mut self, rules: Arc<RuleSet>) {
+        self.rules = rules;
     }
 
     /// Whether any event of anybody can be taken in now, whatever it turns out to order.

@@ -39,7 +39,7 @@ pub struct Parts {
     /// The QUIC endpoint and its sessions.
     pub sessions: Sessions,
     /// The rule set to begin with.
-    pub rules: Arc<RuleSet>,
+    pub serving: Arc<Serving>,
     /// What the spool found for this shard's slices of players.
     pub restored: Restored,
     /// This machine.
@@ -48,6 +48,15 @@ pub struct Parts {
     pub epoch: StartEpoch,
     /// Keys of the hash tables: random in the daemon, the story's in the simulator.
     pub hash_seed: u64,
+}
+
+/// A rule set in force, and the catalogues whose clients it can read.
+#[derive(Debug)]
+pub struct Serving {
+    /// The rules with their catalogue.
+    pub rules: Arc<RuleSet>,
+    /// Digests of catalogues; a client that names another is refused. The rule set's own is always welcome.
+    pub lineage: Vec<[u8; 32]>,
 }
 
 /// Whether new sessions are let in.
@@ -72,6 +81,7 @@ pub struct Shard {
     shards: u16,
     here: Here,
     sessions: Sessions,
+    serving: Arc<Serving>,
     owner: Owner,
     outbox: Outbox,
     counters: Counters,
@@ -106,14 +116,15 @@ pub struct ShardStats {
 impl Shard {
     /// A shard that has seen nothing yet.
     pub fn new(parts: Parts, now: Instant, wall: UnixMillis) -> Shard {
-        let Parts { shard, shards, config, sessions, rules, restored, node, epoch, hash_seed } = parts;
+        let Parts { shard, shards, config, sessions, serving, restored, node, epoch, hash_seed } = parts;
         assert!(shard.0 < shards, "shard {} of {shards}", shard.0);
         Shard {
             id: shard,
             shards,
             here: Here { node, epoch, shard },
             sessions,
-            owner: Owner::new(rules, restored, &config, hash_seed, now, wall),
+            serving,
+            owner: Owner::new(serving.rules.clone(), restored, &config, hash_seed, now, wall),
             outbox: Outbox::new(shard, shards, &config),
             counters: Counters::default(),
             cuts: CutTaker::new(shards),
@@ -187,8 +198,9 @@ impl Shard {
     }
 
     /// Adopts a rule set between two events and returns the one that served before, for the caller to free elsewhere.
-    pub fn handle_rules(&mut self, rules: Arc<RuleSet>) -> Arc<RuleSet> {
-        self.owner.adopt(rules)
+    pub fn handle_rules(&mut self, serving: Arc<Serving>) -> Arc<Serving> {
+        self.owner.adopt(serving.rules.clone());
+        std::mem::replace(&mut self.serving, serving)
     }
 
     /// Takes part in the n-th cut of the ledger.
@@ -270,6 +282,11 @@ impl Shard {
             self.sessions.refuse(hello.key, *code, detail, *retry_after);
             return;
         }
+        if !self.reads(&hello.catalogue_digest) {
+            let detail = "this node cannot read events of the client's catalogue";
+            self.sessions.refuse(hello.key, RefuseCode::CatalogueUnknown, detail, None);
+            return;
+        }
         let partition = Partition::of(player_key(&hello.conn.sub));
         let origin = Origin { shard: self.id, session: hello.key };
         let home = partition.owner(self.shards);
@@ -279,6 +296,11 @@ impl Shard {
         } else {
             self.outbox.forward(home, Forward::Attach { origin, producer: hello.producer, partition });
         }
+    }
+
+    /// Whether events of clients with this catalogue can be read. Zeros: the client names none.
+    fn reads(&self, digest: &[u8; 32]) -> bool {
+        *digest == [0; 32] || digest == self.serving.rules.catalogue().digest() || self.serving.lineage.contains(digest)
     }
 
     fn on_closed(&mut self, session: SessionKey, producer: ProducerKey) {
