@@ -1,6 +1,6 @@
 //! How a client is made: settings, checked once.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::error::BuildError;
 use crate::journal::{Durability, Journal, Newborn};
 use crate::link::server_name;
 use crate::outbox::Outbox;
+use crate::quic::{self, Identity};
 use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::token::{FixedToken, TokenProvider};
@@ -37,7 +38,7 @@ use crate::writer::sync_queue;
 pub struct ClientBuilder {
     endpoints: Vec<String>,
     roots: RootCertStore,
-    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    identity: Option<Identity>,
     tokens: Option<Arc<dyn TokenProvider>>,
     hello: Hello,
     state: Option<StateDir>,
@@ -74,9 +75,6 @@ pub(crate) struct Config {
     pub(crate) backoff_max: Duration,
     pub(crate) datagram_delay: Duration,
 }
-
-/// Bytes of datagrams that wait for the congestion window; older ones are dropped then.
-pub(crate) const DATAGRAM_BUFFER_BYTES: usize = 256 * 1024;
 
 impl ClientBuilder {
     pub(crate) fn new() -> ClientBuilder {
@@ -259,7 +257,7 @@ impl ClientBuilder {
         let state = self.state.as_ref().ok_or(BuildError::NoState)?;
         let durability = matches!(state, StateDir::Dir(_)).then_some(self.durability);
         let mut config = self.config(durability)?;
-        let socket = socket(self.bind)?;
+        let socket = quic::socket(self.bind)?;
         let (journal, outbox, clock, stats) = self.open_state(&mut config, newborn)?;
         let shared = Arc::new(Shared::new(config, journal, outbox, clock, stats));
         let syncing = shared.waits_for_sync().then(|| runtime.spawn(sync_queue(Arc::clone(&shared))));
@@ -296,7 +294,7 @@ impl ClientBuilder {
             endpoints: self.endpoints.clone(),
             tokens,
             hello,
-            quic: self.quic()?,
+            quic: quic::config(&self.roots, self.identity.as_ref(), self.idle_timeout)?,
             durability,
             queue_events_max: self.queue_events_max,
             queue_bytes_max: self.queue_bytes_max,
@@ -306,46 +304,6 @@ impl ClientBuilder {
             backoff_max: self.backoff.1,
             datagram_delay: self.datagram_delay,
         })
-    }
-
-    fn quic(&self) -> Result<quinn::ClientConfig, BuildError> {
-        if self.roots.is_empty() {
-            return Err(BuildError::NoRoots);
-        }
-        let failed = |error: &dyn std::error::Error| BuildError::Certificate(error.to_string());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|error| failed(&error))?
-            .with_root_certificates(self.roots.clone());
-        let mut tls = match &self.identity {
-            Some((chain, key)) => {
-                tls.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| failed(&error))?
-            }
-            None => tls.with_no_client_auth(),
-        };
-        //= protocol.md#transport-1
-        tls.alpn_protocols = vec![edge_wire::ALPN.to_vec()];
-        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).map_err(|error| failed(&error))?;
-        let mut quic = quinn::ClientConfig::new(Arc::new(tls));
-        quic.transport_config(Arc::new(self.transport()));
-        Ok(quic)
-    }
-
-    /// The server opens no stream and sends no datagram, so little has to be kept for it.
-    fn transport(&self) -> quinn::TransportConfig {
-        let mut transport = quinn::TransportConfig::default();
-        transport
-            .max_concurrent_bidi_streams(0u32.into())
-            .max_concurrent_uni_streams(0u32.into())
-            .stream_receive_window((128u32 * 1024).into())
-            .receive_window((256u32 * 1024).into())
-            .send_window(1 << 20)
-            .datagram_receive_buffer_size(None)
-            .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES)
-            .keep_alive_interval(Some(self.idle_timeout / 3))
-            .max_idle_timeout(self.idle_timeout.try_into().ok());
-        transport
     }
 }
 
@@ -359,16 +317,6 @@ fn check_endpoint(endpoint: &str) -> Result<(), BuildError> {
 fn check_hello(hello: &Hello) -> Result<(), BuildError> {
     let hello = Hello { token: Token("t".into()), producer: ProducerId([1; 16]), ..hello.clone() };
     ClientFrame::Hello(Box::new(hello)).encode(&mut Vec::new()).map_err(BuildError::Hello)
-}
-
-fn socket(bind: Option<SocketAddr>) -> Result<quinn::Endpoint, BuildError> {
-    let any: [SocketAddr; 2] = [(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()];
-    let opened = match bind {
-        Some(address) => quinn::Endpoint::client(address),
-        // A machine without IPv6 still has IPv4.
-        None => quinn::Endpoint::client(any[0]).or_else(|_| quinn::Endpoint::client(any[1])),
-    };
-    opened.map_err(BuildError::Socket)
 }
 
 fn new_producer() -> ProducerId {

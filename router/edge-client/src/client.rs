@@ -8,9 +8,10 @@ use edge_event::{Class, EventTypeId, ProducerId, Seq};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::builder::{ClientBuilder, DATAGRAM_BUFFER_BYTES};
+use crate::builder::ClientBuilder;
 use crate::error::SendError;
 use crate::flow::{Notices, Replies};
+use crate::quic::DATAGRAM_BUFFER_BYTES;
 use crate::shared::{Gate, Shared};
 use crate::stats::Stats;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_event::Class;
-use edge_wire::{CloseCode, Move};
+use edge_wire::{CloseCode, Move, MoveReason};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -86,7 +86,13 @@ impl Driver {
             };
             self.activate(link).await;
             match self.follow().await {
-                Followed::Moved(moved) => wanted = moved.endpoints.into(),
+                Followed::Moved(moved) => {
+                    // After an upgrade the same endpoint answers.
+                    if moved.reason != MoveReason::Upgrade {
+                        self.turn = self.turn.wrapping_add(1);
+                    }
+                    wanted = moved.endpoints.into();
+                }
                 Followed::Ended(error) => {
                     if let Err(reason) = self.after_end(&error).await {
                         return reason;

@@ -47,6 +47,7 @@ mod flow;
 mod journal;
 mod link;
 mod outbox;
+mod quic;
 mod reader;
 mod shared;
 mod stats;

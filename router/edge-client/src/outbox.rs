@@ -115,7 +115,9 @@ mod tests {
     const C: Class = Class::ALL[1];
 
     fn push(outbox: &mut Outbox, n: usize) {
-        (0..n).for_each(|_| drop(outbox.push(C, EventTypeId(1), 5, Bytes::from_static(b"abc"))));
+        for _ in 0..n {
+            outbox.push(C, EventTypeId(1), 5, Bytes::from_static(b"abc"));
+        }
     }
 
     #[test]

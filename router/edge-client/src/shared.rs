@@ -241,6 +241,8 @@ impl Shared {
             writing[class.index()] = batch.next;
         }
         state.outbox.forget(class, batch.next);
+        drop(guard);
+        self.room.notify_waiters();
         Some(batch)
     }
 

@@ -70,7 +70,7 @@ pub(crate) async fn renew_token(
     server_time_ms: u64,
 ) -> Result<Infallible, LinkError> {
     // The server's clock decides about `exp`, so count by it.
-    let server_ahead_ms = server_time_ms as i128 - i128::from(unix_ms());
+    let server_ahead_ms = i128::from(server_time_ms) - i128::from(unix_ms());
     loop {
         let Some(expires_ms) = expires_unix_ms else { return std::future::pending().await };
         let left_ms = (i128::from(expires_ms) - i128::from(unix_ms()) - server_ahead_ms).clamp(0, 1 << 40) as u64;

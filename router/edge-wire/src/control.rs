@@ -1,7 +1,7 @@
 //! Control frames: everything on the control stream, checked.
 //!
 //! What comes in: a [`RawFrame`] of the control stream. What goes out: a typed frame whose fields keep their limits; and
-//! back, through the same checks. Classes are [`Class`](edge_event::Class)es, seqs [`Seq`]s, ids arrays, from here on.
+//! back, through the same checks. Classes are [`Class`]es, seqs [`Seq`]s, ids arrays, from here on.
 //! Deliberately absent: what the frames do to a session.
 
 mod client;

@@ -21,6 +21,7 @@
 pub mod codes;
 pub mod control;
 pub mod datagram;
+pub mod decoder;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -37,9 +38,10 @@ pub use control::{
     Token, Welcome,
 };
 pub use datagram::{DatagramEvents, DatagramPacker};
+pub use decoder::FrameDecoder;
 pub use error::{BodyError, EncodeError, FrameError};
 pub use event::EventFrame;
-pub use frame::{FrameDecoder, FrameType, RawFrame, Role};
+pub use frame::{FrameType, RawFrame, Role};
 pub use stream::StreamHeader;
 
 //= protocol.md#transport-1

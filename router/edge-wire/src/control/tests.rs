@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codes::{CloseCode, RefuseCode, RejectCode};
-use crate::frame::FrameDecoder;
+use crate::decoder::FrameDecoder;
 use crate::stream::StreamHeader;
 use crate::{limits, proto};
 

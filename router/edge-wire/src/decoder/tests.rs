@@ -7,6 +7,7 @@ use super::*;
 use crate::codes::CloseCode;
 use crate::datagram::{DatagramEvents, DatagramPacker, Packed};
 use crate::event::EventFrame;
+use crate::varint;
 
 const PAYLOAD_MAX: usize = limits::EVENT_PAYLOAD_BYTES_DEFAULT;
 
