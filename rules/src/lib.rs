@@ -15,6 +15,7 @@
 //!
 //! Deliberately absent: files and sockets (callers read and write), signing keys, and everything that runs in the daemon.
 
+mod bundle;
 pub mod compilation;
 pub mod diagnostic;
 mod expr;
@@ -26,6 +27,7 @@ pub mod syntax;
 mod tester;
 pub mod yaml;
 
+pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use offline::{FeedError, Observed, Offline};

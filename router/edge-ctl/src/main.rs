@@ -1,2 +1,47 @@
-//! stub
-fn main() {}
+//! `edgectl`: parses arguments, calls the crates that do the work, prints, and ends with a code that scripts can trust.
+
+mod args;
+mod daemon_commands;
+mod failure;
+mod files;
+mod output;
+mod rules_commands;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command, Rules};
+use failure::Failure;
+use output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Output::new(cli.json, &cli.color);
+    match run(&cli.command, &mut out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let words = failure.to_string();
+            if !words.is_empty() {
+                // Where standard error is gone, too, the exit code still tells.
+                let _ = writeln!(std::io::stderr(), "edgectl: {words}");
+            }
+            failure.code()
+        }
+    }
+}
+
+fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Rules(Rules::Check(sources)) => rules_commands::check(sources, out),
+        Command::Rules(Rules::Test(sources)) => rules_commands::test(sources, out),
+        Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
+        Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
+        Command::Rules(Rules::Explain(args)) => rules_commands::explain(args, out),
+        Command::Rules(Rules::Keygen(args)) => rules_commands::keygen(args, out),
+        Command::Status(args) => daemon_commands::status(args, out),
+        Command::Reload(args) => daemon_commands::reload(args, out),
+        Command::Drain(args) => daemon_commands::drain(args, out),
+    }
+}

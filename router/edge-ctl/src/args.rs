@@ -1,0 +1,119 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Compiles, tests and loads rules; asks and steers a running edge-router.
+///
+/// Exit codes: 0 fine; 1 rules have errors or tests fail; 2 the command line is wrong; 3 a file or socket cannot be read
+/// or written; 4 the daemon refused.
+#[derive(Parser, Debug)]
+#[command(name = "edgectl", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Print JSON, for scripts.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub(crate) color: String,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Check, test, build and load rules.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Ask the daemon how it is going.
+    Status(Socket),
+    /// Have the daemon read its bundle file again.
+    Reload(Socket),
+    /// Have the daemon finish what is there, take nothing new, and end.
+    Drain(Socket),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Rules {
+    /// Say everything that is wrong with rule files.
+    Check(Sources),
+    /// Run the tests that rule files contain.
+    Test(Sources),
+    /// Make a signed bundle.
+    Build(Build),
+    /// Send a bundle to the daemon and make it live.
+    Load(Load),
+    /// Say what a code means and what to do about it.
+    Explain(Explain),
+    /// Make a key that signs bundles: a secret file, and a public one for the nodes.
+    Keygen(Keygen),
+}
+
+/// Rule files and their catalogue.
+#[derive(Args, Debug)]
+pub(crate) struct Sources {
+    /// Files, or directories that are searched for *.rules.yaml and *.params.yaml.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Directory of the catalogue's .proto files; by default the directory `catalogue` beside or above the first path.
+    #[arg(long, env = "EDGE_CATALOGUE", value_name = "DIR")]
+    pub(crate) catalogue: Option<PathBuf>,
+    /// Whose rules these are; part of every command's id, so keep it for ever.
+    #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Where the bundle goes; replaced whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// A number that rises with every build; by default the seconds since 1970.
+    #[arg(long, value_name = "N")]
+    pub(crate) revision: Option<u64>,
+    /// A secret key file; several sign together.
+    #[arg(long = "key", required = true, value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// Days until an alarm asks for a fresh build.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(crate) expires_days: Option<u32>,
+    /// Build although a test fails.
+    #[arg(long)]
+    pub(crate) skip_tests: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Load {
+    /// The bundle.
+    #[arg(value_name = "FILE")]
+    pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Socket {
+    /// The daemon's control socket.
+    #[arg(long, env = "EDGE_SOCKET", default_value = "/run/edge-router/control.sock", value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// E.g. R0204; without it, all codes are listed.
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Keygen {
+    /// NAME.secret and NAME.public are written; neither may exist.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) output: PathBuf,
+    /// Whose key it is, for people.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) comment: String,
+}

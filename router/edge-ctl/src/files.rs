@@ -1,0 +1,108 @@
+//! Finding and reading rule files and catalogues.
+//!
+//! In: paths of the command line. Out: a [`Compilation`]. Directories are searched for `*.rules.yaml` and `*.params.yaml`; files
+//! of parameters that a rule file names are read though nobody asked for them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use rules::{Compilation, Identity, InputFile, named_params};
+use rules_catalogue::{Catalogue, compile};
+
+use crate::args::Sources;
+
+/// How deep directories are searched.
+const MAX_DEPTH: usize = 32;
+
+/// Largest file that is read; the compiler's own limit is lower and tells more.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// Reads everything and compiles it.
+pub(crate) fn compile_rules(sources: &Sources, revision: u64) -> anyhow::Result<Compilation> {
+    let mut files = BTreeMap::new();
+    for path in &sources.paths {
+        let found = if path.is_dir() { search(path)? } else { vec![path.clone()] };
+        for file in found {
+            take_in(&file, &mut files)?;
+        }
+    }
+    if files.is_empty() {
+        bail!("no *.rules.yaml below the given paths; give a file, or a directory that has some");
+    }
+    let catalogue = catalogue(sources)?;
+    let inputs = files.into_iter().map(|(path, bytes)| InputFile { path, bytes }).collect();
+    Ok(Compilation::new(inputs, catalogue, Identity { tenant: sources.tenant.clone(), revision }))
+}
+
+/// Reads a file, and the file of parameters that it names.
+fn take_in(path: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> anyhow::Result<()> {
+    let shown = path.display().to_string();
+    if files.contains_key(&shown) {
+        return Ok(());
+    }
+    let bytes = read(path)?;
+    let named = std::str::from_utf8(&bytes).map(|text| named_params(&shown, text)).unwrap_or_default();
+    files.insert(shown, bytes);
+    for params in named {
+        // One that is not there is the compiler's to tell, at the place where it is named.
+        if Path::new(&params).is_file() {
+            take_in(Path::new(&params), files)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file of bounded size.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let about = || format!("cannot read {}", path.display());
+    let length = std::fs::metadata(path).with_context(about)?.len();
+    if length > MAX_FILE_BYTES {
+        bail!("{} has {length} bytes; limit {MAX_FILE_BYTES}", path.display());
+    }
+    std::fs::read(path).with_context(about)
+}
+
+fn search(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![(root.to_owned(), 0)];
+    while let Some((directory, depth)) = open.pop() {
+        let about = || format!("cannot read directory {}", directory.display());
+        for entry in std::fs::read_dir(&directory).with_context(about)? {
+            let entry = entry.with_context(about)?;
+            let path = entry.path();
+            let kind = entry.file_type().with_context(about)?;
+            if kind.is_dir() && depth < MAX_DEPTH {
+                open.push((path, depth + 1));
+            } else if path.to_str().is_some_and(|p| p.ends_with(".rules.yaml") || p.ends_with(".params.yaml")) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn catalogue(sources: &Sources) -> anyhow::Result<Arc<Catalogue>> {
+    let directory = match &sources.catalogue {
+        Some(directory) => directory.clone(),
+        None => nearest_catalogue(&sources.paths[0]).context(
+            "no directory `catalogue` beside or above the first path; say where it is with `--catalogue DIR`",
+        )?,
+    };
+    let texts = compile::Sources::read_dir(&directory)
+        .with_context(|| format!("cannot read the catalogue {}", directory.display()))?;
+    match compile::compile(&texts) {
+        Ok(compiled) => Ok(Arc::new(compiled.catalogue)),
+        Err(diagnostics) => {
+            let all: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+            bail!("the catalogue {} has errors\n\n{}", directory.display(), all.join("\n\n"))
+        }
+    }
+}
+
+fn nearest_catalogue(path: &Path) -> Option<PathBuf> {
+    let start = std::path::absolute(path).ok()?;
+    start.ancestors().map(|above| above.join("catalogue")).find(|candidate| candidate.is_dir())
+}
