@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod mix;
 mod steps;
 mod tools;
 
@@ -16,6 +17,7 @@ cargo xtask COMMAND
   test            everything a change must pass: format, lints, crate policy, tests, docs, simulation, the daemon
   test --quick    the same without the release build and what needs it
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
+  mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
   tools           install what the test command needs and is not on this machine
 ";
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(steps::Depth::Full),
         ["test", "--quick"] => steps::test(steps::Depth::Quick),
         ["sim", rest @ ..] => steps::sim(rest),
+        ["mix"] => mix::write(),
         ["tools"] => tools::install_all(),
         _ => {
             eprint!("{USAGE}");
