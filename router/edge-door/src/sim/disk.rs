@@ -155,6 +155,12 @@ impl SimDisk {
         self.state().crash(rng);
     }
 
+    /// The process dies and the kernel lives on: operations in flight are carried out or not, nobody hears of their ends,
+    /// and what was written stays readable and as unsynced as it was.
+    pub fn abandon(&mut self, rng: &mut Rng) {
+        self.state().abandon(rng);
+    }
+
     /// What would certainly be there after a crash now.
     pub fn image(&self) -> DiskImage {
         let state = self.state();
@@ -377,14 +383,18 @@ impl State {
         Err(io::Error::from_raw_os_error(ENOSPC))
     }
 
-    fn crash(&mut self, rng: &mut Rng) {
-        self.faults.crashes += 1;
-        // What was in flight may have been carried out, and is then as unsynced as anything else.
+    fn abandon(&mut self, rng: &mut Rng) {
         for (_, flight) in std::mem::take(&mut self.in_flight) {
             if rng.chance(500_000) {
                 let _ = self.carry_out(flight.op, flight.mark);
             }
         }
+    }
+
+    fn crash(&mut self, rng: &mut Rng) {
+        self.faults.crashes += 1;
+        // What was in flight may have been carried out, and is then as unsynced as anything else.
+        self.abandon(rng);
         for file in &mut self.files {
             let losses = file.crash(rng);
             self.faults.changes_lost += losses.lost;

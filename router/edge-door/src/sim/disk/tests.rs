@@ -161,3 +161,20 @@ fn names_are_checked() {
     }
     disk.blocking(DiskOp::Create { file: name(&long[1..]), len: 0 }).unwrap();
 }
+
+#[test]
+fn a_killed_process_leaves_what_it_wrote_readable_and_unsynced() {
+    let (mut disk, clock) = disk(5, DiskConfig::default());
+    disk.blocking(DiskOp::Create { file: name("a"), len: 0 }).unwrap();
+    disk.blocking(DiskOp::SyncDir).unwrap();
+    disk.blocking(write("a", 0, b"left")).unwrap();
+    disk.submit(OpId(1), DiskOp::Sync { file: name("b") });
+    disk.abandon(&mut Rng::new(1));
+    clock.advance(Duration::from_secs(1));
+    assert!(disk.poll().is_none(), "nobody hears of what was in flight");
+    let mut out = [0; 4];
+    assert_eq!(disk.read(&name("a"), 0, &mut out).unwrap(), 4);
+    assert_eq!(&out, b"left");
+    assert_eq!(disk.image().files[&name("a")], b"", "no sync covered it");
+    assert_eq!(disk.faults().crashes, 0);
+}
