@@ -1,0 +1,424 @@
+//! The control thread: one actor that owns every order to the shards and every answer to an operator.
+//!
+//! What comes in: [`Ask`]s (from the control socket, the pages, signals) and the shards' reports. What goes out: orders,
+//! published rule sets, snapshots. It keeps a replaced rule set until every shard has adopted the next, and frees it
+//! here, never on a shard. Deliberately absent: the event's path; if this thread stood still, events would go on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use edge_admin::{Loaded, Refusal, Request, Response, ShardStatus, SpoolStatus, Status};
+use edge_config::Config;
+use edge_door::Clock;
+use edge_io::SystemClock;
+use edge_session::MoveTo;
+use edge_shard::{Gate, Serving};
+use edge_spool::Health;
+use edge_wire::codes::RefuseCode;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::board::{Order, Published, Report, ShardDesk};
+use crate::bundles::Bundles;
+use crate::ledger::Cuts;
+use crate::metrics::Snapshot;
+use crate::overview::Overview;
+use crate::settings;
+use crate::spool_thread::SpoolDesk;
+
+/// How often reports are collected.
+const TICK: Duration = Duration::from_millis(5);
+/// How often the ledger is cut.
+const CUT_EVERY: Duration = Duration::from_millis(500);
+/// A shard whose loop has not turned for this long is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(2);
+/// How long a bundle may take to be adopted everywhere before the answer says so.
+const ADOPTION_MAX: Duration = Duration::from_secs(5);
+/// What a client is told to wait when the disk is full.
+const SPOOL_FULL_RETRY: Duration = Duration::from_secs(2);
+
+/// What others ask of the control thread.
+pub(crate) enum Ask {
+    /// An operator's request.
+    Request(Request, oneshot::Sender<Response>),
+    /// Everything there is to know.
+    Snapshot(oneshot::Sender<Box<Snapshot>>),
+    /// May traffic be sent here? `Err` says why not.
+    Ready(oneshot::Sender<Result<(), String>>),
+    /// Every other thread has ended: end, too.
+    End,
+}
+
+/// What the actor is made of.
+pub(crate) struct Control {
+    pub(crate) config: Arc<Config>,
+    pub(crate) bundles: Bundles,
+    pub(crate) published: Arc<Published>,
+    pub(crate) shards: Vec<ShardDesk>,
+    pub(crate) spool: Arc<SpoolDesk>,
+    pub(crate) overview: Overview,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    /// Told when a drain has ended and every shard was told to stop.
+    pub(crate) drained: Option<oneshot::Sender<()>>,
+}
+
+/// A publication on its way to every shard.
+struct Adoption {
+    number: u64,
+    /// Shards that have not adopted it.
+    awaited: usize,
+    since: Instant,
+    loaded: Loaded,
+    answer: Option<oneshot::Sender<Response>>,
+    /// The replaced set, held until the last shard has let go of it.
+    old: Vec<Arc<Serving>>,
+}
+
+struct Turning {
+    turns: u64,
+    since: Instant,
+}
+
+/// The actor's running state.
+struct Desk {
+    control: Control,
+    clock: SystemClock,
+    adoption: Option<Adoption>,
+    cuts: Cuts,
+    cut_at: Instant,
+    turning: Vec<Turning>,
+    gate: Gate,
+    draining: Option<Instant>,
+    refused: u64,
+}
+
+impl Control {
+    /// Runs until [`Ask::End`].
+    pub(crate) async fn run(self) {
+        let clock = SystemClock;
+        let now = clock.now();
+        let shards = self.shards.len();
+        let mut desk = Desk {
+            cuts: Cuts::new(shards),
+            turning: (0..shards).map(|_| Turning { turns: 0, since: now }).collect(),
+            control: self,
+            clock,
+            adoption: None,
+            cut_at: now,
+            gate: Gate::Open,
+            draining: None,
+            refused: 0,
+        };
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                ask = desk.control.asks.recv() => match ask {
+                    Some(Ask::End) | None => return,
+                    Some(ask) => desk.answer(ask),
+                },
+                _ = tick.tick() => desk.tick(),
+            }
+        }
+    }
+}
+
+impl Desk {
+    fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Request(Request::Status, to) => {
+                let _ = to.send(Response::Status(Box::new(self.status())));
+            }
+            Ask::Request(Request::LoadBundle { bundle, by }, to) => self.load_text(&bundle, &by, to),
+            Ask::Request(Request::Reload, to) => self.reload(to),
+            Ask::Request(Request::Drain, to) => {
+                self.begin_drain();
+                let _ = to.send(Response::Draining);
+            }
+            Ask::Snapshot(to) => {
+                let _ = to.send(Box::new(self.snapshot()));
+            }
+            Ask::Ready(to) => {
+                let _ = to.send(self.ready());
+            }
+            Ask::End => unreachable!("INVARIANT: the loop ends on it"),
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.collect_reports(now);
+        self.watch_turns(now);
+        self.watch_spool();
+        if self.has_drained()
+            && let Some(drained) = self.control.drained.take()
+        {
+            self.order_all(|| Order::Stop);
+            let _ = drained.send(());
+        }
+        if now.saturating_duration_since(self.cut_at) >= CUT_EVERY {
+            self.cut_at = now;
+            if let Some(number) = self.cuts.begin() {
+                self.order_all(|| Order::Cut(number));
+            }
+        }
+        self.cuts.note_spool(&self.control.spool.figures.load());
+        if let Some(adoption) = &mut self.adoption
+            && now.saturating_duration_since(adoption.since) >= ADOPTION_MAX
+            && let Some(answer) = adoption.answer.take()
+        {
+            let _ = answer.send(Response::Refused(refusal(
+                "adoption_slow",
+                format!("{} shards have not adopted the bundle after {ADOPTION_MAX:?}", adoption.awaited),
+                "the bundle is published and will be live when they turn; look at /readyz for the stuck shard",
+            )));
+        }
+    }
+
+    fn collect_reports(&mut self, now: Instant) {
+        for shard in 0..self.control.shards.len() {
+            while let Ok(report) = self.control.shards[shard].reports.pop() {
+                match report {
+                    Report::Adopted { number, old } => self.on_adopted(number, old, now),
+                    Report::Cut(cut) => self.cuts.note(shard, cut),
+                    Report::Open { door, why } => self.control.overview.on_door(shard, door, why),
+                }
+            }
+        }
+    }
+
+    // ---- bundles
+
+    fn reload(&mut self, to: oneshot::Sender<Response>) {
+        match settings::verifier_of(&self.control.config) {
+            Ok(verifier) => self.order_all(|| Order::Verifier(verifier.clone())),
+            Err(why) => tracing::error!(%why, "issuers' keys stay as they were"),
+        }
+        match settings::deny_of(&self.control.config) {
+            Ok(Some(list)) => self.order_all(|| Order::Deny(list.clone())),
+            Ok(None) => {}
+            Err(why) => tracing::error!(%why, "the deny list stays as it was"),
+        }
+        match settings::bundle_bytes(&self.control.config) {
+            Ok(bytes) => self.load(&bytes, "reload", to),
+            Err(why) => {
+                let refusal = refusal("bundle_unreadable", why.to_string(), "the old bundle goes on serving");
+                self.refuse(refusal, to);
+            }
+        }
+    }
+
+    fn load_text(&mut self, bundle: &str, by: &str, to: oneshot::Sender<Response>) {
+        use base64::Engine as _;
+        match base64::engine::general_purpose::STANDARD.decode(bundle) {
+            Ok(bytes) => self.load(&bytes, by, to),
+            Err(why) => {
+                let refusal =
+                    refusal("bundle_not_base64", why.to_string(), "send the signed file's bytes in standard base64");
+                self.refuse(refusal, to);
+            }
+        }
+    }
+
+    fn load(&mut self, bytes: &[u8], by: &str, to: oneshot::Sender<Response>) {
+        if self.adoption.as_ref().is_some_and(|a| a.answer.is_some()) {
+            let refusal = refusal("busy", "another bundle is being adopted".into(), "try again in a moment");
+            return self.refuse(refusal, to);
+        }
+        let since = self.clock.now();
+        let serving = match self.control.bundles.take_in(bytes, self.clock.unix_millis()) {
+            Ok(serving) => serving,
+            Err(why) => return self.refuse(why, to),
+        };
+        let replaced = self.control.published.serving();
+        let loaded = Loaded {
+            revision: serving.rules.revision(),
+            replaced: replaced.rules.revision(),
+            rules: serving.rules.rules().len() as u64,
+            live_after_ms: 0.0,
+            warnings: self.control.bundles.warnings(self.clock.unix_millis()),
+        };
+        tracing::info!(
+            revision = loaded.revision,
+            replaced = loaded.replaced,
+            rules = loaded.rules,
+            by,
+            "bundle verified"
+        );
+        let number = self.control.published.publish(serving);
+        let awaited = self.control.shards.len();
+        let mut old = self.adoption.take().map(|a| a.old).unwrap_or_default();
+        old.push(replaced);
+        self.adoption = Some(Adoption { number, awaited, since, loaded, answer: Some(to), old });
+        self.control.overview.wake_shards();
+    }
+
+    fn refuse(&mut self, refusal: Refusal, to: oneshot::Sender<Response>) {
+        self.refused += 1;
+        tracing::warn!(code = refusal.code, what = refusal.what, "bundle refused; the old one goes on serving");
+        let _ = to.send(Response::Refused(refusal));
+    }
+
+    fn on_adopted(&mut self, number: u64, old: Arc<Serving>, now: Instant) {
+        let Some(adoption) = self.adoption.as_mut().filter(|a| a.number == number) else {
+            return; // the first publication, or one that was overtaken: `old` is freed here
+        };
+        adoption.old.push(old);
+        adoption.awaited -= 1;
+        if adoption.awaited > 0 {
+            return;
+        }
+        adoption.loaded.live_after_ms = now.saturating_duration_since(adoption.since).as_secs_f64() * 1e3;
+        tracing::info!(
+            revision = adoption.loaded.revision,
+            ms = adoption.loaded.live_after_ms,
+            "bundle live on every shard"
+        );
+        if let Some(answer) = adoption.answer.take() {
+            let _ = answer.send(Response::Loaded(adoption.loaded.clone()));
+        }
+        // The replaced sets are dropped when the next adoption begins: shards' figures may still point at them.
+    }
+
+    // ---- health
+
+    fn watch_turns(&mut self, now: Instant) {
+        for (turning, desk) in self.turning.iter_mut().zip(&self.control.shards) {
+            if let Some(figures) = desk.figures.load().as_ref()
+                && figures.turns != turning.turns
+            {
+                *turning = Turning { turns: figures.turns, since: now };
+            }
+        }
+    }
+
+    /// Shuts the gate while nothing could get a receipt, and opens it again.
+    fn watch_spool(&mut self) {
+        if self.draining.is_some() {
+            return;
+        }
+        let gate = match &self.control.spool.figures.load().status.health {
+            Health::Healthy => Gate::Open,
+            Health::Full { why } => {
+                Gate::Shut { code: RefuseCode::SpoolFull, detail: why.clone(), retry_after: Some(SPOOL_FULL_RETRY) }
+            }
+            Health::ReadOnly { why } => {
+                Gate::Shut { code: RefuseCode::NotReady, detail: why.clone(), retry_after: Some(SPOOL_FULL_RETRY) }
+            }
+        };
+        if gate != self.gate {
+            match &gate {
+                Gate::Open => tracing::info!("the spool takes records again: sessions are let in"),
+                Gate::Shut { detail, .. } => {
+                    tracing::error!(why = detail, "the spool takes nothing: new sessions are refused")
+                }
+            }
+            self.gate = gate.clone();
+            self.order_all(|| Order::Gate(gate.clone()));
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.draining.is_some() {
+            return Err("draining".into());
+        }
+        if let Gate::Shut { detail, .. } = &self.gate {
+            return Err(format!("spool: {detail}"));
+        }
+        let now = self.clock.now();
+        let stuck = self.turning.iter().position(|t| now.saturating_duration_since(t.since) >= STUCK_AFTER);
+        match stuck {
+            Some(shard) => Err(format!("shard {shard} has not turned for {STUCK_AFTER:?}")),
+            None if self.turning.iter().any(|t| t.turns == 0) => Err("starting".into()),
+            None => Ok(()),
+        }
+    }
+
+    // ---- the end
+
+    fn begin_drain(&mut self) {
+        if self.draining.is_some() {
+            return;
+        }
+        let within = self.control.config.drain.within;
+        tracing::info!(?within, "draining: no new session, the others are told to move");
+        self.draining = Some(self.clock.now());
+        let to =
+            MoveTo { endpoints: self.control.config.drain.endpoints.clone(), reason: edge_wire::MoveReason::Drain };
+        self.order_all(|| Order::Drain { to: to.clone(), within });
+    }
+
+    /// Whether everybody has gone, or the cap is over.
+    fn has_drained(&self) -> bool {
+        let Some(since) = self.draining else { return false };
+        let passed = self.clock.now().saturating_duration_since(since);
+        let empty = self.control.shards.iter().all(|d| {
+            d.figures.load().as_ref().is_some_and(|f| f.shown_at > since && f.stats.sessions.connections == 0)
+        });
+        empty || passed > self.control.config.drain.within + Duration::from_secs(1)
+    }
+
+    fn order_all(&mut self, order: impl Fn() -> Order) {
+        for desk in &mut self.control.shards {
+            if desk.orders.push(order()).is_err() {
+                tracing::error!("a shard does not take orders: its loop is stuck");
+            }
+        }
+        self.control.overview.wake_shards();
+    }
+
+    // ---- figures
+
+    fn phase(&self) -> &'static str {
+        if self.draining.is_some() {
+            "draining"
+        } else if self.turning.iter().any(|t| t.turns == 0) {
+            "starting"
+        } else {
+            "serving"
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.control.overview.snapshot(&self.control.shards, &self.control.spool, &self.cuts);
+        snapshot.phase = self.phase();
+        snapshot.revision = self.control.published.serving().rules.revision();
+        snapshot.bundles_refused = self.refused;
+        snapshot.bundle_expired = self.control.bundles.is_expired(self.clock.unix_millis());
+        snapshot
+    }
+
+    fn status(&self) -> Status {
+        let snapshot = self.snapshot();
+        Status {
+            version: edge_admin::VERSION,
+            release: snapshot.release.into(),
+            phase: snapshot.phase.into(),
+            uptime_s: self.control.overview.uptime().as_secs(),
+            node: self.control.config.node.id.0,
+            epoch: snapshot.spool.epoch,
+            revision: snapshot.revision,
+            shards: snapshot
+                .shards
+                .iter()
+                .map(|s| ShardStatus {
+                    shard: s.shard,
+                    door: s.door.into(),
+                    sessions: s.sessions.sessions,
+                    revision: s.revision,
+                })
+                .collect(),
+            spool: SpoolStatus {
+                state: snapshot.spool.state.clone(),
+                door: snapshot.spool.door.into(),
+                bytes: snapshot.spool.bytes,
+                appended: snapshot.spool.appended,
+                committed: snapshot.spool.committed,
+            },
+            ledger: snapshot.ledger,
+        }
+    }
+}
+
+fn refusal(code: &str, what: String, help: &str) -> Refusal {
+    Refusal { code: code.into(), what, help: help.into() }
+}

@@ -1,0 +1,319 @@
+//! What `/metrics` shows: one prefix, base units, bounded labels, never a player.
+//!
+//! What comes in: a [`Snapshot`] of figures that the threads laid out. What goes out: the OpenMetrics text of it. Deliberately
+//! absent: counting; each thread counts for itself.
+
+use std::fmt;
+
+use edge_admin::Ledger;
+use edge_shard::Latency;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+/// Everything one scrape shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) release: &'static str,
+    pub(crate) phase: &'static str,
+    pub(crate) revision: u64,
+    pub(crate) shards: Vec<ShardFigure>,
+    pub(crate) rules: Vec<RuleFigure>,
+    pub(crate) latency: Latency,
+    pub(crate) spool: SpoolFigure,
+    pub(crate) forward: ForwardFigure,
+    pub(crate) ledger: Ledger,
+    /// Of the latest finished cut.
+    pub(crate) residual_events: i64,
+    pub(crate) residual_commands: i64,
+    pub(crate) bundles_refused: u64,
+    pub(crate) bundle_expired: bool,
+}
+
+/// One shard.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ShardFigure {
+    pub(crate) shard: u16,
+    pub(crate) door: &'static str,
+    pub(crate) sessions: edge_session::Stats,
+    pub(crate) counters: edge_shard::Counters,
+    pub(crate) revision: u64,
+    pub(crate) waiting: u64,
+    pub(crate) marks: u64,
+    pub(crate) turns: u64,
+    pub(crate) sleeps: u64,
+    pub(crate) send_errors: u64,
+    pub(crate) receive_overflows: u64,
+}
+
+/// One rule, summed over shards.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RuleFigure {
+    pub(crate) package: String,
+    pub(crate) rule: String,
+    pub(crate) owner: String,
+    pub(crate) fired: u64,
+    pub(crate) suppressed: Vec<(&'static str, u64)>,
+    pub(crate) errors: u64,
+}
+
+/// The spool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SpoolFigure {
+    pub(crate) door: &'static str,
+    pub(crate) healthy: bool,
+    pub(crate) state: String,
+    pub(crate) bytes: u64,
+    pub(crate) appended: u64,
+    pub(crate) committed: u64,
+    pub(crate) syncs: u64,
+    pub(crate) epoch: u64,
+}
+
+/// The way upstream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ForwardFigure {
+    pub(crate) sink: &'static str,
+    pub(crate) taken: u64,
+    pub(crate) recovered: u64,
+    pub(crate) delivered: u64,
+    pub(crate) expired: u64,
+    pub(crate) quarantined: u64,
+    pub(crate) shed: u64,
+    pub(crate) retries: u64,
+}
+
+/// The text of a scrape.
+///
+/// # Errors
+/// Never in practice: writing into a `String` does not fail.
+pub(crate) fn render(snapshot: Snapshot) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape(snapshot)));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Scrape(Snapshot);
+
+type Labels = Vec<(&'static str, String)>;
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut out = Out(encoder);
+        out.process(&self.0)?;
+        out.shards(&self.0.shards)?;
+        out.rules(&self.0.rules)?;
+        out.spool(&self.0.spool)?;
+        out.forward(&self.0.forward)?;
+        out.ledger(&self.0)?;
+        out.latency(&self.0.latency)
+    }
+}
+
+struct Out<'a>(DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    fn process(&mut self, s: &Snapshot) -> fmt::Result {
+        self.gauges("edge_build_info", "The release that runs; always 1.", [(vec![("release", s.release.into())], 1)])?;
+        self.gauges("edge_phase_info", "The phase of the process; always 1.", [(vec![("phase", s.phase.into())], 1)])?;
+        self.gauges("edge_rules_revision", "The rule-set revision in force.", [(vec![], s.revision as i64)])?;
+        self.gauges(
+            "edge_rules_expired",
+            "1 where the bundle in force is past its expiry.",
+            [(vec![], i64::from(s.bundle_expired))],
+        )?;
+        self.counters("edge_rules_refused", "Bundles that were refused.", [(vec![], s.bundles_refused)])
+    }
+
+    fn shards(&mut self, shards: &[ShardFigure]) -> fmt::Result {
+        let label = |s: &ShardFigure| vec![("shard", s.shard.to_string())];
+        self.gauges(
+            "edge_udp_door_info",
+            "Which kernel interface serves a shard's socket; always 1.",
+            shards.iter().map(|s| (vec![("shard", s.shard.to_string()), ("door", s.door.to_string())], 1)),
+        )?;
+        for (name, help, get) in SHARD_GAUGES {
+            self.gauges(name, help, shards.iter().map(|s| (label(s), get(s) as i64)))?;
+        }
+        for (name, help, get) in SHARD_COUNTERS {
+            self.counters(name, help, shards.iter().map(|s| (label(s), get(s))))?;
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self, rules: &[RuleFigure]) -> fmt::Result {
+        let label =
+            |r: &RuleFigure| vec![("package", r.package.clone()), ("rule", r.rule.clone()), ("owner", r.owner.clone())];
+        self.counters(
+            "edge_rule_fired",
+            "Times a rule ordered its commands.",
+            rules.iter().map(|r| (label(r), r.fired)),
+        )?;
+        self.counters(
+            "edge_rule_errors",
+            "Times a rule could not be evaluated.",
+            rules.iter().map(|r| (label(r), r.errors)),
+        )?;
+        self.counters(
+            "edge_rule_suppressed",
+            "Times a rule's condition held and it was held back.",
+            rules.iter().flat_map(|r| {
+                r.suppressed.iter().filter(|(_, n)| *n > 0).map(move |(reason, n)| {
+                    let mut labels = label(r);
+                    labels.push(("reason", (*reason).to_string()));
+                    (labels, *n)
+                })
+            }),
+        )
+    }
+
+    fn spool(&mut self, s: &SpoolFigure) -> fmt::Result {
+        self.gauges("edge_spool_door_info", "What writes and syncs; always 1.", [(vec![("door", s.door.into())], 1)])?;
+        self.gauges("edge_spool_healthy", "1 where receipts are given.", [(vec![], i64::from(s.healthy))])?;
+        self.gauges("edge_spool_bytes", "Bytes in segments.", [(vec![], s.bytes as i64)])?;
+        self.gauges("edge_spool_start_epoch", "Starts of this spool's writer.", [(vec![], s.epoch as i64)])?;
+        self.counters("edge_spool_records_appended", "Records taken in.", [(vec![], s.appended)])?;
+        self.counters("edge_spool_records_committed", "Records that are durable.", [(vec![], s.committed)])?;
+        self.counters("edge_spool_syncs", "Group commits.", [(vec![], s.syncs)])
+    }
+
+    fn forward(&mut self, f: &ForwardFigure) -> fmt::Result {
+        let sink = |outcome: &str| vec![("sink", f.sink.to_string()), ("outcome", outcome.to_string())];
+        self.counters(
+            "edge_commands_settled",
+            "Commands by how they ended.",
+            [
+                (sink("delivered"), f.delivered),
+                (sink("expired"), f.expired),
+                (sink("quarantined"), f.quarantined),
+                (sink("shed"), f.shed),
+            ],
+        )?;
+        self.counters("edge_command_retries", "Commands sent again.", [(vec![("sink", f.sink.to_string())], f.retries)])
+    }
+
+    fn ledger(&mut self, s: &Snapshot) -> fmt::Result {
+        self.gauges(
+            "edge_ledger_residual",
+            "What ended nowhere, or twice, at the latest cut; must be 0.",
+            [
+                (vec![("of", "events".into())], s.residual_events),
+                (vec![("of", "commands".into())], s.residual_commands),
+            ],
+        )?;
+        self.gauges(
+            "edge_ledger_in_flight",
+            "What was on its way at the latest cut.",
+            [
+                (vec![("of", "events".into())], s.ledger.in_flight as i64),
+                (vec![("of", "commands".into())], s.ledger.pending as i64),
+            ],
+        )
+    }
+
+    fn latency(&mut self, l: &Latency) -> fmt::Result {
+        // Every power of two: the finer buckets stay inside, the scrape stays small.
+        let mut buckets = Vec::new();
+        let mut since = 0;
+        for (i, count) in l.counts.iter().enumerate() {
+            since += count;
+            if i >= 4 && i % 4 == 3 && i < edge_shard::BUCKETS - 1 {
+                buckets.push(((Latency::upper_us(i) + 1) as f64 / 1e6, since));
+                since = 0;
+            }
+        }
+        buckets.push((f64::MAX, since));
+        let mut family = self.0.encode_descriptor(
+            "edge_event_to_durable_seconds",
+            "From an event's arrival to the commit of what it ordered.",
+            None,
+            MetricType::Histogram,
+        )?;
+        family.encode_histogram::<NoLabelSet>(l.sum_us as f64 / 1e6, l.total(), &buckets, None)
+    }
+
+    fn counters(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in rows {
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, i64)>) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in rows {
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+type Column = (&'static str, &'static str, fn(&ShardFigure) -> u64);
+
+const SHARD_GAUGES: &[Column] = &[
+    ("edge_connections", "Connections, half-open ones among them.", |s| s.sessions.connections),
+    ("edge_sessions", "Welcomed sessions.", |s| s.sessions.sessions),
+    ("edge_events_waiting_for_commit", "Answers that wait for a commit.", |s| s.waiting),
+    ("edge_dedupe_marks", "Producers' classes remembered, by slice of players.", |s| s.marks),
+];
+
+const SHARD_COUNTERS: &[Column] = &[
+    ("edge_events_accepted", "Events that sessions accepted.", |s| s.counters.accepted),
+    ("edge_events_rejected", "Reliable events that the catalogue refused.", |s| s.counters.rejected),
+    ("edge_events_dropped", "Datagram events that the catalogue refused.", |s| s.counters.dropped),
+    ("edge_events_duplicate", "Events dropped by their owner because they had been taken in before.", |s| {
+        s.counters.duplicate
+    }),
+    ("edge_events_commanded", "Events that ordered at least one command.", |s| s.counters.commanded),
+    ("edge_events_suppressed", "Events whose rules were all held back.", |s| s.counters.suppressed),
+    ("edge_events_unmatched", "Events that no rule matched.", |s| s.counters.no_match),
+    ("edge_commands_ordered", "Durable commands that rules ordered.", |s| s.counters.commands),
+    ("edge_replies_ordered", "Replies that rules ordered.", |s| s.counters.replies),
+    ("edge_replies_dropped", "Replies that could not be handed to a client.", |s| s.sessions.replies_dropped),
+    ("edge_handshakes", "Handshakes completed.", |s| s.sessions.handshakes),
+    ("edge_hellos_refused", "HELLOs refused.", |s| s.sessions.refused),
+    ("edge_tokens_refused", "Tokens refused.", |s| s.sessions.tokens_refused),
+    ("edge_retries_sent", "Retry packets sent to unvalidated addresses.", |s| s.sessions.retries),
+    ("edge_initials_shed", "Initials dropped because a limit was reached.", |s| s.sessions.initials_shed),
+    ("edge_amplification_held", "Sends held back at 3.00 times what an unvalidated address sent.", |s| {
+        s.sessions.amplification_held
+    }),
+    ("edge_datagrams_over_budget", "Datagrams dropped for a budget.", |s| s.sessions.datagrams_over_budget),
+    ("edge_violations", "Connections closed for a fault of the client.", |s| s.sessions.violations),
+    ("edge_receipts_sent", "Receipt frames sent.", |s| s.sessions.receipts),
+    ("edge_packets_strayed", "Packets handed to the shard that their connection id names.", |s| {
+        s.sessions.datagrams_foreign
+    }),
+    ("edge_udp_send_errors", "Runs of packets that the kernel refused.", |s| s.send_errors),
+    ("edge_udp_receive_overflows", "Times the kernel had no buffer of ours to receive into.", |s| s.receive_overflows),
+    ("edge_shard_turns", "Turns of the loop.", |s| s.turns),
+    ("edge_shard_sleeps", "Times the loop slept.", |s| s.sleeps),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_names_no_unit_twice_and_ends_as_openmetrics() {
+        let mut latency = Latency::default();
+        latency.add(std::time::Duration::from_micros(900));
+        let shards = vec![ShardFigure { shard: 0, door: "epoll", ..ShardFigure::default() }];
+        let text = render(Snapshot { release: "1", phase: "serving", shards, latency, ..Snapshot::default() }).unwrap();
+        assert!(text.contains("edge_events_accepted_total{shard=\"0\"} 0"), "{text}");
+        assert!(text.contains("edge_ledger_residual{of=\"events\"} 0"), "{text}");
+        assert!(text.contains("edge_event_to_durable_seconds_count 1"), "{text}");
+        assert!(text.contains("le=\"+Inf\"} 1"), "{text}");
+        assert!(text.ends_with("# EOF\n"));
+        for line in text.lines().filter(|l| !l.starts_with('#')) {
+            assert!(line.starts_with("edge_"), "{line}");
+        }
+    }
+}
