@@ -1,0 +1,344 @@
+//! The machine: queue, append, sync, answer; and the next file when one is full or failed.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use edge_door::{Disk, DiskOp, FileName, OpId};
+use edge_event::{Action, Position};
+use edge_upstream::{Answer, Batch, BatchId, LaneCommand, Outcome, Sink};
+
+use crate::config::Config;
+use crate::error::OpenError;
+use crate::files;
+use crate::line::write_line;
+use crate::marks::Marks;
+use crate::open::{OpenReport, Opened, open};
+
+/// Lines gathered for one write at most, unless a single batch is longer.
+const WRITE_BYTES_MAX: usize = 1 << 20;
+/// A command's attributes, roughly.
+const ATTRIBUTES_BYTES: usize = 512;
+
+/// Commands as JSON lines.
+///
+/// *Mutate, then drain*: after [`submit`](Sink::submit), [`handle_end`](FileSink::handle_end) or
+/// [`handle_timeout`](Sink::handle_timeout), take [`poll_op`](FileSink::poll_op) and [`poll_answer`](Sink::poll_answer)
+/// until both have nothing. Every operation is submitted once, and its end handed back once.
+#[derive(Debug)]
+pub struct FileSink {
+    config: Config,
+    spool: String,
+    /// Of the file that is appended to.
+    number: u64,
+    /// Its synced length.
+    bytes: u64,
+    /// All files that are there, the oldest first; the last is `number`.
+    files: VecDeque<u64>,
+    marks: Marks,
+    queue: VecDeque<Batch>,
+    queue_bytes: usize,
+    work: Work,
+    /// A sync of the file failed: it is left.
+    is_suspect: bool,
+    /// Whether the file has marks beside it.
+    has_marks: bool,
+    /// For the next file to be tried.
+    next_number: u64,
+    next_op: u64,
+    to_submit: VecDeque<(OpId, DiskOp)>,
+    answers: VecDeque<Answer>,
+}
+
+/// What is on its way.
+#[derive(Debug)]
+enum Work {
+    Idle,
+    Writing(Append),
+    Syncing(Append),
+    /// A failed write is taken back.
+    TakingBack,
+    /// The steps to the next file, one after the other.
+    Rotating {
+        steps: VecDeque<DiskOp>,
+        to: u64,
+    },
+    /// Files beyond the bound are removed, one after the other.
+    Retiring {
+        steps: VecDeque<DiskOp>,
+    },
+    Waiting(Instant),
+}
+
+/// Batches that are written together.
+#[derive(Debug, Default)]
+struct Append {
+    line_bytes: u64,
+    /// `None`: as the write and its sync end.
+    batches: Vec<(BatchId, Vec<Option<Outcome>>)>,
+    /// The commands that are written.
+    written: Vec<Arc<LaneCommand>>,
+}
+
+impl FileSink {
+    /// Opens the directory: cuts what a crash has torn and learns what is there. `settled` says how far delivery of the
+    /// spool is settled for certain. Uses the blocking half of the door.
+    ///
+    /// # Errors
+    /// Nothing was lost by a failed attempt.
+    pub fn open(disk: &mut dyn Disk, config: Config, settled: Position) -> Result<(FileSink, OpenReport), OpenError> {
+        let Opened { number, files, has_marks, bytes, marks, report } = open(disk, &config, settled)?;
+        let sink = FileSink {
+            spool: config.spool.to_string(),
+            config,
+            number,
+            bytes,
+            files,
+            marks,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            work: Work::Idle,
+            is_suspect: false,
+            has_marks,
+            next_number: number + 1,
+            next_op: 0,
+            to_submit: VecDeque::new(),
+            answers: VecDeque::new(),
+        };
+        Ok((sink, report))
+    }
+
+    /// The file that is appended to.
+    pub fn file(&self) -> FileName {
+        files::lines(&self.config.prefix, self.number)
+    }
+
+    /// Whether everything submitted is answered.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && matches!(self.work, Work::Idle | Work::Waiting(_)) && self.answers.is_empty()
+    }
+
+    /// The next operation for the disk.
+    pub fn poll_op(&mut self, now: Instant) -> Option<(OpId, DiskOp)> {
+        if self.to_submit.is_empty() {
+            self.advance(now);
+        }
+        self.to_submit.pop_front()
+    }
+
+    /// An operation ended.
+    pub fn handle_end(&mut self, _id: OpId, result: io::Result<()>, now: Instant) {
+        let work = std::mem::replace(&mut self.work, Work::Idle);
+        self.work = match (work, result) {
+            (Work::Writing(append), Ok(())) => {
+                let file = self.file();
+                self.push_op(DiskOp::Sync { file });
+                Work::Syncing(append)
+            }
+            (Work::Syncing(append), Ok(())) => {
+                self.on_synced(append);
+                Work::Idle
+            }
+            (Work::Writing(append), Err(error)) => self.on_failed(append, &error, false),
+            (Work::Syncing(append), Err(error)) => self.on_failed(append, &error, true),
+            (Work::TakingBack, result) => {
+                // What could not be taken back is behind the synced length, and the file is left with that length noted.
+                self.is_suspect |= result.is_err();
+                Work::Waiting(now + self.config.retry_interval)
+            }
+            (Work::Rotating { steps, to }, Ok(())) => self.on_step(steps, to),
+            (Work::Rotating { to, .. }, Err(error)) => self.on_no_next_file(to, &error, now),
+            (Work::Retiring { steps }, result) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "an old file of commands could not be removed");
+                }
+                self.retire(steps)
+            }
+            (work @ (Work::Idle | Work::Waiting(_)), _) => {
+                unreachable!("an operation ended that was not on its way: {work:?}")
+            }
+        };
+    }
+
+    /// Starts what can be started.
+    fn advance(&mut self, now: Instant) {
+        match self.work {
+            Work::Idle => {}
+            Work::Waiting(until) if until <= now => self.work = Work::Idle,
+            _ => return,
+        }
+        if self.queue.is_empty() {
+            return;
+        }
+        if self.is_suspect || self.bytes >= self.config.rotate_bytes {
+            let to = self.next_number;
+            self.next_number += 1;
+            self.work = self.rotate(to);
+            return;
+        }
+        let (append, lines) = self.gather();
+        if lines.is_empty() {
+            self.answer(append, None);
+            return;
+        }
+        let (file, offset, data) = (self.file(), self.bytes, Bytes::from(lines));
+        self.push_op(DiskOp::Write { file, offset, data });
+        self.work = Work::Writing(append);
+    }
+
+    /// Takes batches from the queue and makes their lines. What is in the files already needs none.
+    fn gather(&mut self) -> (Append, Vec<u8>) {
+        let (mut append, mut lines) = (Append::default(), Vec::new());
+        while lines.len() < WRITE_BYTES_MAX {
+            let Some(batch) = self.queue.pop_front() else { break };
+            self.queue_bytes -= queue_bytes(&batch);
+            let mut outcomes = Vec::with_capacity(batch.commands.len());
+            for item in batch.commands {
+                if self.marks.has(item.lane, item.priority, item.place) {
+                    outcomes.push(Some(Outcome::Delivered));
+                    continue;
+                }
+                match write_line(&mut lines, &self.config.source, self.config.spool, &item) {
+                    Ok(()) => {
+                        append.written.push(item);
+                        outcomes.push(None);
+                    }
+                    Err(why) => outcomes.push(Some(Outcome::Reject { reason: why.to_string().into() })),
+                }
+            }
+            append.batches.push((batch.id, outcomes));
+        }
+        append.line_bytes = lines.len() as u64;
+        (append, lines)
+    }
+
+    fn on_synced(&mut self, append: Append) {
+        self.bytes += append.line_bytes;
+        for item in &append.written {
+            self.marks.note(item.lane, item.priority, item.place);
+        }
+        self.answer(append, None);
+    }
+
+    /// Takes the lines back, so that nobody reads what was not promised, and has the commands sent again. After a failed sync
+    /// the file is not used any more.
+    fn on_failed(&mut self, append: Append, error: &io::Error, is_sync: bool) -> Work {
+        tracing::warn!(%error, file = %self.file(), "commands were not written; they are tried again");
+        self.is_suspect |= is_sync;
+        self.answer(append, Some(self.retry()));
+        let (file, len) = (self.file(), self.bytes);
+        self.push_op(DiskOp::Truncate { file, len });
+        Work::TakingBack
+    }
+
+    /// Answers every batch; what depended on the write gets `failed`, or was delivered.
+    fn answer(&mut self, append: Append, failed: Option<Outcome>) {
+        let end = failed.unwrap_or(Outcome::Delivered);
+        for (id, outcomes) in append.batches {
+            let outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| end.clone())).collect();
+            self.answers.push_back(Answer { id, outcomes });
+        }
+    }
+
+    fn retry(&self) -> Outcome {
+        Outcome::Retry { after: self.config.retry_interval }
+    }
+
+    /// The marks of everything before come first, then the file itself.
+    fn rotate(&mut self, to: u64) -> Work {
+        let marks = files::marks(&self.config.prefix, to);
+        let text = self.marks.to_text(&self.spool, self.number, self.bytes);
+        let steps = [
+            DiskOp::Create { file: marks.clone(), len: 0 },
+            DiskOp::Write { file: marks.clone(), offset: 0, data: Bytes::from(text) },
+            DiskOp::Sync { file: marks },
+            DiskOp::Create { file: files::lines(&self.config.prefix, to), len: 0 },
+            DiskOp::SyncDir,
+        ];
+        self.on_step(VecDeque::from(steps), to)
+    }
+
+    /// The next step to the next file, or its use.
+    fn on_step(&mut self, mut steps: VecDeque<DiskOp>, to: u64) -> Work {
+        if let Some(step) = steps.pop_front() {
+            self.push_op(step);
+            return Work::Rotating { steps, to };
+        }
+        let old_marks = files::marks(&self.config.prefix, self.number);
+        let mut removals = VecDeque::new();
+        if self.has_marks {
+            removals.push_back(DiskOp::Unlink { file: old_marks });
+        }
+        (self.number, self.bytes, self.is_suspect, self.has_marks) = (to, 0, false, true);
+        self.files.push_back(to);
+        while self.files.len() as u64 > self.config.files_max {
+            let oldest = self.files.pop_front().expect("there is one more than may be kept");
+            removals.push_back(DiskOp::Unlink { file: files::lines(&self.config.prefix, oldest) });
+        }
+        self.retire(removals)
+    }
+
+    fn retire(&mut self, mut steps: VecDeque<DiskOp>) -> Work {
+        let Some(step) = steps.pop_front() else { return Work::Idle };
+        self.push_op(step);
+        Work::Retiring { steps }
+    }
+
+    /// What waits is sent again later, so that it does not hang here; the next attempt takes the next number.
+    fn on_no_next_file(&mut self, to: u64, error: &io::Error, now: Instant) -> Work {
+        tracing::warn!(%error, file = %files::lines(&self.config.prefix, to), "no next file; it is tried again");
+        for batch in std::mem::take(&mut self.queue) {
+            let outcomes = batch.commands.iter().map(|_| self.retry()).collect();
+            self.answers.push_back(Answer { id: batch.id, outcomes });
+        }
+        self.queue_bytes = 0;
+        Work::Waiting(now + self.config.retry_interval)
+    }
+
+    fn push_op(&mut self, op: DiskOp) {
+        self.next_op += 1;
+        self.to_submit.push_back((OpId(self.next_op), op));
+    }
+}
+
+impl Sink for FileSink {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue_bytes < self.config.queue_bytes_max
+    }
+
+    fn submit(&mut self, batch: Batch) {
+        self.queue_bytes += queue_bytes(&batch);
+        self.queue.push_back(batch);
+    }
+
+    fn poll_answer(&mut self) -> Option<Answer> {
+        self.answers.pop_front()
+    }
+
+    /// Nothing to do: the next [`poll_op`](FileSink::poll_op) sees the time itself.
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self.work {
+            Work::Waiting(until) if !self.queue.is_empty() => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// What a batch weighs in the queue, roughly.
+fn queue_bytes(batch: &Batch) -> usize {
+    let body_bytes = |action: &Action| match action {
+        Action::StartWorkflow { input, .. } | Action::SignalWorkflow { input, .. } => input.len(),
+        Action::Publish { message, .. } => message.len(),
+        Action::Reply { body, .. } => body.len(),
+        Action::CancelWorkflow { .. } => 0,
+    };
+    batch.commands.iter().map(|item| ATTRIBUTES_BYTES + body_bytes(&item.command.action)).sum()
+}
