@@ -82,10 +82,13 @@ fn decode(uuid: SpoolUuid, b: &[u8]) -> Option<(u64, Cursor)> {
     Some((number(16), cursor))
 }
 
-/// The newest valid cursor of all files, and the names of the cursor files that are not its own.
-pub(crate) fn find(disk: &mut dyn Disk, uuid: SpoolUuid) -> io::Result<(Option<(Place, Cursor)>, Vec<u64>)> {
+/// The newest valid cursor, and where it stands.
+pub(crate) type Found = Option<(Place, Cursor)>;
+
+/// The newest valid cursor of all files, and the numbers of the cursor files that are not its own.
+pub(crate) fn find(disk: &mut dyn Disk, uuid: SpoolUuid) -> io::Result<(Found, Vec<u64>)> {
     let files: Vec<u64> = disk.list()?.iter().filter_map(|(name, _)| names::cursor_number(name)).collect();
-    let mut best: Option<(Place, Cursor)> = None;
+    let mut best: Found = None;
     for &file in &files {
         for slot in 0..2 {
             let bytes = read_up_to(disk, &names::cursor(file), slot * SLOT_BYTES, CONTENT_BYTES + CRC_BYTES)?;

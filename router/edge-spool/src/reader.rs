@@ -138,13 +138,14 @@ impl Reader {
         Ok(Some(StoredRecord { position, lane, priority, expiry, written, record }))
     }
 
-    /// The last segment that begins at or below the floor.
+    /// The segment before the last one that begins at or below the floor: after a failed fsync and a crash the last one may
+    /// hold copies of only a part of the batch that stands whole before it.
     fn start(&self, disk: &mut dyn Disk) -> Result<u64, ReadError> {
         let segments = list_segments(disk).map_err(failed)?;
-        for &(number, _) in segments.iter().rev() {
+        for (at, &(number, _)) in segments.iter().enumerate().rev() {
             let header = read_segment_header(disk, number).map_err(failed)?;
             if header.is_some_and(|h| h.is_ok_and(|h| h.first <= self.floor)) {
-                return Ok(number);
+                return Ok(segments[at.saturating_sub(1)].0);
             }
         }
         Ok(0)
