@@ -23,7 +23,7 @@ pub use explain::{Explanation, GateAnswer, explain};
 use crate::expr::{EvalError, LetValue, Scope, Scratch};
 use crate::outcome::{Outputs, Reason, Verdict};
 use crate::rule_set::{Partition, RuleSet};
-use crate::state::State;
+use crate::state::{State, Touch};
 use counters::Counters;
 
 /// Scratch memory and counters of one shard. State lives in [`State`], rules in [`RuleSet`].
@@ -142,6 +142,12 @@ impl Evaluator {
 }
 
 impl<'a> Case<'a> {
+    /// A cell of definition `at`, as this event sees it.
+    fn touch(&self, at: u32, key: u128) -> Touch<'a> {
+        let definition = &self.set.definitions[at as usize];
+        Touch { at, definition, key, event: self.event, time: self.time }
+    }
+
     fn scope(&self, lets: &'a [LetValue], scratch: &'a Scratch) -> Scope<'a> {
         let paths = self.partition.extractor.slots();
         Scope::new(&self.set.pools, self.event, self.slots, paths, lets, scratch)

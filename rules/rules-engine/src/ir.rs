@@ -758,7 +758,7 @@ impl Node {
                 f(*right);
             }
             Node::And(of) | Node::Or(of) | Node::List(of) | Node::Call { args: of, .. } => {
-                of.iter().for_each(|n| f(*n))
+                of.iter().for_each(|n| f(*n));
             }
             Node::If { condition, then, otherwise } => {
                 f(*condition);

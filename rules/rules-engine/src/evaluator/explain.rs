@@ -128,7 +128,7 @@ fn inside_macros(nodes: &[Node]) -> Vec<bool> {
 fn ask(case: Case<'_>, state: &State, gate: &Gate, keys: &mut KeyBytes, scratch: &Scratch) -> GateAnswer {
     let definition = &case.set.definitions[gate.definition as usize];
     let answer = match keys.make(definition, &gate.key, &case.scope(&[], scratch)) {
-        Ok(key) => state.gate(gate.definition, definition, key, case.event, case.time),
+        Ok(key) => state.gate(&case.touch(gate.definition, key)),
         Err(_) => Err(Reason::Error),
     };
     GateAnswer { gate: definition.name.clone(), answer }

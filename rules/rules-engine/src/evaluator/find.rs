@@ -75,7 +75,7 @@ pub(super) fn read_lets(
             LetValue::Failed(EvalError::Late)
         } else {
             match keys.make(definition, &let_.key, &case.scope(&[], scratch)) {
-                Ok(key) => LetValue::Count(state.count(let_.definition, definition, key, case.time)),
+                Ok(key) => LetValue::Count(state.count(&case.touch(let_.definition, key))),
                 Err(e) => LetValue::Failed(e),
             }
         };

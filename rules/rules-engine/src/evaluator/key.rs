@@ -55,7 +55,7 @@ impl Evaluator {
                 Err(e) => Err(e),
             };
             match key {
-                Ok(key) => state.feed(feed.definition, definition, key, case.event, case.time, &mut out.deltas),
+                Ok(key) => state.feed(&case.touch(feed.definition, key), &mut out.deltas),
                 Err(_) => self.counters.feed_error(),
             }
         }

@@ -45,8 +45,7 @@ impl Evaluator {
         // Nothing can fail any more: now the gates are used.
         for (gate, key) in [(&rule.once, passage.once), (&rule.cooldown, passage.cooldown)] {
             if let (Some(gate), Some(key)) = (gate, key) {
-                let definition = &case.set.definitions[gate.definition as usize];
-                state.consume(gate.definition, definition, key, case.event, case.time, &mut out.deltas);
+                state.consume(&case.touch(gate.definition, key), &mut out.deltas);
             }
         }
         if rule.info.mode == Mode::Shadow {
@@ -97,7 +96,7 @@ impl Evaluator {
         let definition = &case.set.definitions[gate.definition as usize];
         let scope = case.scope(&[], &self.scratch);
         let key = self.keys.make(definition, &gate.key, &scope).map_err(reason)?;
-        state.gate(gate.definition, definition, key, case.event, case.time)?;
+        state.gate(&case.touch(gate.definition, key))?;
         Ok(key)
     }
 }

@@ -14,9 +14,6 @@ mod time;
 mod types;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use check::CheckContext;
 pub(crate) use operator::holds;
 pub(crate) use program::{Program, absorbing, evaluate};

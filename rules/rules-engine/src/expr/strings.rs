@@ -64,9 +64,9 @@ pub(crate) fn ascii_case<'a>(scope: &Scope<'a>, s: &'a str, upper: bool) -> Resu
     scope.text(|out| {
         out.push_str(s);
         if upper {
-            out.make_ascii_uppercase()
+            out.make_ascii_uppercase();
         } else {
-            out.make_ascii_lowercase()
+            out.make_ascii_lowercase();
         }
         Ok(())
     })

@@ -11,6 +11,9 @@ use crate::ir::{AtCapacity, DefinitionIr, DefinitionKind, ExprIr, KeyType, Scope
 use crate::rule_set::{Definition, Feed, Kind};
 use crate::state::{Bounds, Layout};
 
+/// How much later than at its arrival an event may be evaluated and still find every cell that it should find.
+const EXPIRY_SLACK_MS: u64 = 60_000;
+
 impl Loader<'_> {
     pub(super) fn definitions(&self) -> Result<(Vec<Definition>, Vec<LoadedFeed>), LoadError> {
         let mut ids = BTreeSet::new();
@@ -35,7 +38,8 @@ impl Loader<'_> {
         }
         check_count(&place, "parts of the key", ir.key_types.len(), limits::MAX_KEY_PARTS)?;
         check_policy(ir, &place)?;
-        let lateness_ms = u64::from(self.ir.lateness_ms);
+        // An event may lie `lateness` before its arrival, and be evaluated a while after it.
+        let slack_ms = u64::from(self.ir.lateness_ms) + EXPIRY_SLACK_MS;
         let (kind, layout, ttl_ms) = match &ir.kind {
             DefinitionKind::Count { within_ms, window, .. } => {
                 check_span(&place, "within", *within_ms)?;
@@ -46,16 +50,21 @@ impl Loader<'_> {
                     Window::Ring { .. } => return Err(LoadError::invalid(&place, "a ring holds 1 to 64 times")),
                     Window::Buckets => Layout::buckets(*within_ms),
                 };
-                (Kind::Count { within_ms: *within_ms }, layout, Some(*within_ms + lateness_ms))
+                // The oldest bucket counts whole as long as the window touches it.
+                let reach_ms = match layout {
+                    Layout::Buckets { width_ms } => *within_ms + width_ms,
+                    _ => *within_ms,
+                };
+                (Kind::Count { within_ms: *within_ms }, layout, Some(reach_ms + slack_ms))
             }
             DefinitionKind::Once { generation, period_ms } => {
                 period_ms.map_or(Ok(()), |p| check_span(&place, "period", p))?;
                 let kind = Kind::Once { generation: *generation, period_ms: *period_ms };
-                (kind, Layout::Once, period_ms.map(|p| p + lateness_ms))
+                (kind, Layout::Once, period_ms.map(|p| p + slack_ms))
             }
             DefinitionKind::Cooldown { duration_ms } => {
                 check_span(&place, "cooldown", *duration_ms)?;
-                (Kind::Cooldown { duration_ms: *duration_ms }, Layout::Cooldown, Some(*duration_ms + lateness_ms))
+                (Kind::Cooldown { duration_ms: *duration_ms }, Layout::Cooldown, Some(*duration_ms + slack_ms))
             }
         };
         let bounds = Bounds {

@@ -8,9 +8,6 @@ mod cell_bytes;
 mod table;
 mod window;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 
 use ahash::RandomState;
@@ -23,7 +20,7 @@ pub(crate) use window::Layout;
 
 use crate::outcome::Reason;
 use crate::rule_set::{Definition, Kind, RuleSet};
-use table::{Full, Table};
+use table::Table;
 
 /// How many cells one event may expire.
 const EXPIRE_PER_EVENT: usize = 4;
@@ -252,123 +249,108 @@ impl State {
     }
 }
 
+/// One cell of the adopted rule set, as one event sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Touch<'a> {
+    /// Index of the definition in its rule set.
+    pub(crate) at: u32,
+    pub(crate) definition: &'a Definition,
+    pub(crate) key: u128,
+    pub(crate) event: &'a Event,
+    /// The event's bounded time.
+    pub(crate) time: UnixMillis,
+}
+
 /// What an evaluation does to the definitions of the adopted rule set.
 impl State {
     /// How many events a key's window holds at a time.
-    pub(crate) fn count(&self, at: u32, definition: &Definition, key: u128, time: UnixMillis) -> u32 {
-        let Kind::Count { within_ms } = definition.kind else { return 0 };
-        let slot = &self.slots[self.bindings[at as usize] as usize];
-        slot.table.get(key).map_or(0, |(layout, cell)| window::count(layout, cell, time.0, within_ms))
+    pub(crate) fn count(&self, touch: &Touch<'_>) -> u32 {
+        let Kind::Count { within_ms } = touch.definition.kind else { return 0 };
+        let cell = self.slot(touch.at).table.get(touch.key);
+        cell.map_or(0, |(layout, cell)| window::count(layout, cell, touch.time.0, within_ms))
     }
 
     /// Counts an event into a key's window.
-    pub(crate) fn feed(
-        &mut self,
-        at: u32,
-        definition: &Definition,
-        key: u128,
-        event: &Event,
-        time: UnixMillis,
-        deltas: &mut Vec<StateDelta>,
-    ) {
-        let layout = definition.layout;
-        self.write(at, definition, key, event, deltas, |cell| window::feed(layout, cell, time.0, 1));
+    pub(crate) fn feed(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>) {
+        let layout = touch.definition.layout;
+        let forgotten = self.now.0.saturating_sub_unsigned(touch.definition.ttl_ms.unwrap_or(u64::MAX));
+        self.write(touch, deltas, |cell| {
+            // What cleaning would have removed by now must look the same where it has not come by yet.
+            if window::newest(layout, cell).is_some_and(|newest| newest <= forgotten) {
+                cell.fill(0);
+            }
+            window::feed(layout, cell, touch.time.0, 1);
+        });
     }
 
-    /// Whether a gate would let something through now.
-    pub(crate) fn gate(
-        &self,
-        at: u32,
-        definition: &Definition,
-        key: u128,
-        event: &Event,
-        time: UnixMillis,
-    ) -> Result<(), Reason> {
-        let slot = &self.slots[self.bindings[at as usize] as usize];
-        let cell = slot.table.get(key).map(|(_, cell)| cell);
-        match definition.kind {
+    /// Whether a gate would let an event through now.
+    pub(crate) fn gate(&self, touch: &Touch<'_>) -> Result<(), Reason> {
+        let table = &self.slot(touch.at).table;
+        let cell = table.get(touch.key).map(|(_, cell)| cell).filter(|cell| cell[0] == 1);
+        let shut = match touch.definition.kind {
             Kind::Once { generation, .. } => {
-                let passage = (u64::from(generation), definition.period(time));
-                if cell.is_some_and(|c| c[0] == 1 && (c[1], c[2] as i64) >= passage) {
-                    return Err(Reason::Once);
-                }
+                let passage = (u64::from(generation), touch.definition.period(touch.time));
+                cell.is_some_and(|c| (c[1], c[2] as i64) >= passage).then_some(Reason::Once)
             }
-            Kind::Cooldown { duration_ms } => {
-                if cell.is_some_and(|c| c[0] == 1 && time.0 < (c[1] as i64).saturating_add_unsigned(duration_ms)) {
-                    return Err(Reason::Cooldown);
-                }
-            }
-            Kind::Count { .. } => {}
+            Kind::Cooldown { duration_ms } => cell
+                .is_some_and(|c| touch.time.0 < (c[1] as i64).saturating_add_unsigned(duration_ms))
+                .then_some(Reason::Cooldown),
+            Kind::Count { .. } => None,
+        };
+        match shut {
+            Some(reason) => Err(reason),
+            None if table.has_room(touch.name(), touch.definition.bounds) => Ok(()),
+            None => Err(Reason::Capacity),
         }
-        if slot.table.has_room(name(key, event), definition.bounds) { Ok(()) } else { Err(Reason::Capacity) }
     }
 
-    /// Uses a gate that would let something through.
-    pub(crate) fn consume(
-        &mut self,
-        at: u32,
-        definition: &Definition,
-        key: u128,
-        event: &Event,
-        time: UnixMillis,
-        deltas: &mut Vec<StateDelta>,
-    ) {
-        let player = event.player.0;
-        self.write(at, definition, key, event, deltas, |cell| match definition.kind {
+    /// Uses a gate that would let an event through.
+    pub(crate) fn consume(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>) {
+        let player = touch.event.player.0;
+        self.write(touch, deltas, |cell| match touch.definition.kind {
             Kind::Once { generation, .. } => {
-                cell.copy_from_slice(&[
-                    1,
-                    u64::from(generation),
-                    definition.period(time) as u64,
-                    player as u64,
-                    (player >> 64) as u64,
-                ]);
+                let period = touch.definition.period(touch.time) as u64;
+                cell.copy_from_slice(&[1, u64::from(generation), period, player as u64, (player >> 64) as u64]);
             }
-            Kind::Cooldown { .. } => {
-                let last = if cell[0] == 1 { (cell[1] as i64).max(time.0) } else { time.0 };
-                cell.copy_from_slice(&[1, last as u64]);
-            }
+            Kind::Cooldown { .. } => cell.copy_from_slice(&[1, touch.time.0 as u64]),
             Kind::Count { .. } => {}
         });
     }
 
-    fn write(
-        &mut self,
-        at: u32,
-        definition: &Definition,
-        key: u128,
-        event: &Event,
-        deltas: &mut Vec<StateDelta>,
-        change: impl FnOnce(&mut [u64]),
-    ) {
-        let slot = &mut self.slots[self.bindings[at as usize] as usize];
-        let written = match slot.table.write(name(key, event), self.now.0, definition.bounds) {
-            Ok(written) => written,
-            Err(Full) => {
-                slot.refused += 1;
-                return;
-            }
+    fn write(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>, change: impl FnOnce(&mut [u64])) {
+        let definition = touch.definition;
+        let slot = &mut self.slots[self.bindings[touch.at as usize] as usize];
+        let Ok(written) = slot.table.write(touch.name(), self.now.0, definition.bounds) else {
+            slot.refused += 1;
+            return;
         };
         change(written.cell);
         slot.evicted += u64::from(written.evicted.is_some());
         if !definition.durable {
             return;
         }
-        self.scratch.clear();
-        cell_bytes::write(definition.layout, written.cell, &mut self.scratch);
-        let expires = definition.ttl_ms.map(|ttl| UnixMillis(self.now.0.saturating_add_unsigned(ttl)));
         let state_key = |key, partition| StateKey { definition: definition.id, key, partition };
         if let Some(gone) = written.evicted {
-            let partition = partition(gone.partition);
-            deltas.push(StateDelta { key: state_key(gone.key, partition), value: None, expires: None });
+            let key = state_key(gone.key, partition(gone.partition));
+            deltas.push(StateDelta { key, value: None, expires: None });
         }
+        self.scratch.clear();
+        cell_bytes::write(definition.layout, written.cell, &mut self.scratch);
+        let key = state_key(touch.key, touch.event.partition);
         let value = Some(Bytes::copy_from_slice(&self.scratch));
-        deltas.push(StateDelta { key: state_key(key, event.partition), value, expires });
+        let expires = definition.ttl_ms.map(|ttl| UnixMillis(self.now.0.saturating_add_unsigned(ttl)));
+        deltas.push(StateDelta { key, value, expires });
+    }
+
+    fn slot(&self, at: u32) -> &Slot {
+        &self.slots[self.bindings[at as usize] as usize]
     }
 }
 
-fn name(key: u128, event: &Event) -> CellName {
-    CellName { key, player: event.player.0, partition: event.partition.index() as u16 }
+impl Touch<'_> {
+    fn name(&self) -> CellName {
+        CellName { key: self.key, player: self.event.player.0, partition: self.event.partition.index() as u16 }
+    }
 }
 
 /// The inverse of [`Partition::index`].
