@@ -1,73 +1,54 @@
-//! What a file sink can be told. Checked once; the sink then trusts it.
+//! What a file sink can be told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Sizes and retention of the files.
+use edge_event::SpoolUuid;
+
+/// Names and bounds of a file sink.
 ///
 /// # Defaults
-/// * `rotate_bytes`: 1 GiB
-/// * `keep_files`: 1000
-/// * `retry_after`: 1 s
+/// * `prefix`: `commands`
+/// * `rotate_bytes`: 64 MiB
+/// * `files_max`: 1,024
+/// * `queue_bytes_max`: 8 MiB
+/// * `retry_interval`: 1 s
+///
+/// `source` and `spool` have none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// A file that has reached this is closed, and another begins. The batch that reaches it is kept whole.
+    /// The start of the files' names: `[a-z0-9_]`, at most 24 bytes.
+    pub prefix: Arc<str>,
+    /// The CloudEvents `source`: a URI reference that names this node in the fleet, e.g. `/edge/fra1/node-3`.
+    pub source: Arc<str>,
+    /// The spool whose commands are written: places are compared only within it.
+    pub spool: SpoolUuid,
+    /// A file that has reached this size is followed by the next.
     pub rotate_bytes: u64,
-    /// How many files of a kind stay, the one being written included; older ones are removed, read or not.
-    pub keep_files: usize,
-    /// After a write that failed: how long to wait before the next attempt.
-    pub retry_after: Duration,
-}
-
-/// Why a [`Config`] cannot be used.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("file sink: `{field}` is {value}, but must be {least} to {most}")]
-pub struct ConfigError {
-    /// The field.
-    pub field: &'static str,
-    /// What it was set to.
-    pub value: u64,
-    /// The least it may be.
-    pub least: u64,
-    /// The most it may be.
-    pub most: u64,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config { rotate_bytes: 1 << 30, keep_files: 1000, retry_after: Duration::from_secs(1) }
-    }
+    /// How many files are kept; the oldest beyond are removed. At least 1.
+    pub files_max: u64,
+    /// Most bytes of commands that wait for a write.
+    pub queue_bytes_max: usize,
+    /// How long to wait after a failed write, sync or rotation.
+    pub retry_interval: Duration,
 }
 
 impl Config {
-    /// Checks that every field is in its range.
-    ///
-    /// # Errors
-    /// Names the first field that is not.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let in_range = |field, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(ConfigError { field, value, least, most })
-        };
-        in_range("rotate_bytes", self.rotate_bytes, 4 << 10, 1 << 40)?;
-        in_range("keep_files", self.keep_files as u64, 2, 1_000_000)?;
-        in_range("retry_after", self.retry_after.as_millis().min(1 << 40) as u64, 1, 3_600_000)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_fit() {
-        assert_eq!(Config::default().check(), Ok(()));
+    /// The defaults, for one spool of one node.
+    pub fn new(source: &str, spool: SpoolUuid) -> Config {
+        Config {
+            prefix: "commands".into(),
+            source: source.into(),
+            spool,
+            rotate_bytes: 64 << 20,
+            files_max: 1024,
+            queue_bytes_max: 8 << 20,
+            retry_interval: Duration::from_secs(1),
+        }
     }
 
-    #[test]
-    fn a_misfit_is_named_with_its_range() {
-        let said = Config { keep_files: 0, ..Config::default() }.check().unwrap_err().to_string();
-        assert_eq!(said, "file sink: `keep_files` is 0, but must be 2 to 1000000");
+    /// The same for commands that an upstream will never take.
+    pub fn quarantine(source: &str, spool: SpoolUuid) -> Config {
+        Config { prefix: "quarantine".into(), ..Config::new(source, spool) }
     }
 }

@@ -126,11 +126,8 @@ impl Forwarder {
 
     /// Takes the sinks' answers and gives them what they have room for.
     pub fn pump(&mut self, sink: &mut dyn Sink, quarantine: &mut dyn Sink, now: Instant, unix: UnixMillis) {
-        for due in [&mut *sink, &mut *quarantine] {
-            if due.poll_timeout().is_some_and(|at| at <= now) {
-                due.handle_timeout(now);
-            }
-        }
+        tell_time(sink, now);
+        tell_time(quarantine, now);
         while let Some(answer) = sink.poll_answer() {
             self.on_answer(answer, now);
         }
@@ -264,3 +261,9 @@ impl Forwarder {
 
 /// How long a command waits that even the quarantine refuses.
 const REFUSED_QUARANTINE_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+fn tell_time(sink: &mut dyn Sink, now: Instant) {
+    if sink.poll_timeout().is_some_and(|at| at <= now) {
+        sink.handle_timeout(now);
+    }
+}
