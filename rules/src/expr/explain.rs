@@ -134,7 +134,12 @@ fn about_name(
     if let Some(field) = fields.iter().find(|f| f.name == first) {
         return d.label(format!("did you mean `event.{}` ({})?", field.name, field_label(scope.catalogue, field)));
     }
-    let known = scope.env.declared_names().filter(|name| !name.contains("game.v"));
+    if wrong.starts_with(|c: char| c.is_ascii_uppercase())
+        && let Some(help) = about_enum(first, scope.catalogue)
+    {
+        return d.help(help);
+    }
+    let known = scope.env.declared_names();
     let guess = mistake.candidates.first().cloned().or_else(|| nearest(wrong, known).map(str::to_owned));
     d = d.did_you_mean(guess.as_deref());
     if guess.is_some() {
@@ -153,6 +158,17 @@ fn about_name(
             d.help("expressions know `event.*`, `player.id`, `conn.*`, `token.*`, `params.*`, sets and names of `let`")
         }
     }
+}
+
+/// `EndReason` alone is no value; `EndReason.CRASH` is.
+fn about_enum(name: &str, catalogue: &Catalogue) -> Option<String> {
+    let short = |full: &str| full.rsplit('.').next().unwrap_or(full).to_owned();
+    let names: Vec<String> = catalogue.enums().iter().map(|e| short(&e.full_name)).collect();
+    let near = nearest(name, names.iter().map(String::as_str))?;
+    let found = catalogue.enums().iter().find(|e| short(&e.full_name) == near)?;
+    let values: Vec<String> =
+        found.values.iter().take(12).map(|v| format!("`{near}.{}`", v.short.to_ascii_uppercase())).collect();
+    Some(format!("values of enums are {}", values.join(", ")))
 }
 
 fn known_words<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {
