@@ -309,7 +309,7 @@ impl Desk {
             match &gate {
                 Gate::Open => tracing::info!("the spool takes records again: sessions are let in"),
                 Gate::Shut { detail, .. } => {
-                    tracing::error!(why = detail, "the spool takes nothing: new sessions are refused")
+                    tracing::error!(why = detail, "the spool takes nothing: new sessions are refused");
                 }
             }
             self.gate = gate.clone();

@@ -170,11 +170,6 @@ impl ForwardThread {
         let status = &self.spool.figures.load().status;
         self.forwarder.set_pressure(status.log_bytes as f64 > self.log_bytes_max as f64 * PRESSURE);
         let (mut busy, is_exhausted) = self.read(now, committed);
-        for sink in [&mut self.sink, &mut self.quarantine] {
-            if sink.sink.poll_timeout().is_some_and(|at| at <= now) {
-                sink.sink.handle_timeout(now);
-            }
-        }
         self.forwarder.pump(&mut self.sink.sink, &mut self.quarantine.sink, now, unix);
         busy |= self.sink.drive(now);
         busy |= self.quarantine.drive(now);

@@ -239,14 +239,14 @@ impl Loop {
             self.shard.poll_forward(&mut |p| links.forward_out[usize::from(p.0)].as_ref().is_some_and(|r| !r.is_full()))
         {
             let ring = links.forward_out[usize::from(peer.0)].as_mut().expect("INVARIANT: polled because it has room");
-            ring.push(message).ok().expect("INVARIANT: one producer, and it had room");
+            assert!(ring.push(message).is_ok(), "one producer, and it had room");
             rung |= 1 << (peer.0 % 64);
         }
         while let Some((peer, message)) =
             self.shard.poll_back(&mut |p| links.back_out[usize::from(p.0)].as_ref().is_some_and(|r| !r.is_full()))
         {
             let ring = links.back_out[usize::from(peer.0)].as_mut().expect("INVARIANT: polled because it has room");
-            ring.push(message).ok().expect("INVARIANT: one producer, and it had room");
+            assert!(ring.push(message).is_ok(), "one producer, and it had room");
             rung |= 1 << (peer.0 % 64);
         }
         for (peer, bell) in links.doorbells.iter().enumerate() {
@@ -258,7 +258,7 @@ impl Loop {
         let mut spooled = false;
         while !links.spool.is_full() {
             let Some(item) = self.shard.poll_record() else { break };
-            links.spool.push(item).ok().expect("INVARIANT: one producer, and it had room");
+            assert!(links.spool.push(item).is_ok(), "one producer, and it had room");
             spooled = true;
         }
         if spooled {
