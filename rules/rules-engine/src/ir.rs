@@ -7,8 +7,12 @@
 //! Deliberately absent: names that need a look-up while evaluating (fields are slots, sets and regular expressions are
 //! indices), source text and spans. The layout is format 1; a change of any type here is a new [`IR_FORMAT`].
 
+mod codec;
+
 use edge_event::{EventTypeId, Priority};
 use serde::{Deserialize, Serialize};
+
+pub use codec::DecodeError;
 
 /// The version of this layout. Stands first in the encoded bytes.
 pub const IR_FORMAT: u16 = 1;
@@ -91,7 +95,7 @@ pub struct RuleSetIr {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EventIr {
     /// The event type.
-    #[serde(with = "event_type_serde")]
+    #[serde(with = "codec::event_type_serde")]
     pub event_type: EventTypeId,
     /// Slot `n` of expressions over this event type.
     pub slots: Vec<FieldPathIr>,
@@ -462,7 +466,7 @@ pub enum DefinitionKind {
     /// How many events of a type, that fit, fell into the sliding window that ends now: `(now - within, now]`.
     Count {
         /// Which events feed it.
-        #[serde(with = "event_type_serde")]
+        #[serde(with = "codec::event_type_serde")]
         event_type: EventTypeId,
         /// Which of them. Over `event.*` of that type.
         filter: Option<ExprIr>,
@@ -551,7 +555,7 @@ pub struct RuleIr {
     /// Free words.
     pub tags: Vec<String>,
     /// The trigger.
-    #[serde(with = "event_type_serde")]
+    #[serde(with = "codec::event_type_serde")]
     pub on: EventTypeId,
     /// Bool; absent means always. `event.*` is the triggering event.
     pub when: Option<ExprIr>,
@@ -610,7 +614,7 @@ pub struct ActionIr {
     /// The JSON object. Empty for `CancelWorkflow`.
     pub input: TemplateIr,
     /// How urgent.
-    #[serde(with = "priority_serde")]
+    #[serde(with = "codec::priority_serde")]
     pub priority: Priority,
     /// The command expires this long after the event's time.
     pub deadline_ms: Option<u64>,
@@ -671,65 +675,6 @@ pub enum TemplateEntry {
     Close,
 }
 
-/// Why bytes are no rule set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// Written by another version.
-    #[error(
-        "rule set has format {found}, this build reads format {IR_FORMAT}: compile it with an `edgectl` of this version"
-    )]
-    Format {
-        /// What the bytes say.
-        found: u16,
-    },
-    /// Not what the compiler writes.
-    #[error("rule set is malformed: build the bundle again")]
-    Malformed,
-    /// Reads, but would be written otherwise.
-    #[error("rule set is not in canonical form: build the bundle again")]
-    NotCanonical,
-}
-
-impl DecodeError {
-    /// Stable word for metrics and documents.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            DecodeError::Format { .. } => "IR_FORMAT",
-            DecodeError::Malformed => "IR_MALFORMED",
-            DecodeError::NotCanonical => "IR_NOT_CANONICAL",
-        }
-    }
-}
-
-impl RuleSetIr {
-    /// The canonical bytes: the same set gives the same bytes.
-    ///
-    /// # Panics
-    /// Never: every part of the form can be written.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).expect("the intermediate form always serialises")
-    }
-
-    /// The inverse of [`to_bytes`](Self::to_bytes). Allocates at most a constant factor of `bytes.len()`.
-    ///
-    /// # Errors
-    /// The bytes are of another format, or not exactly what `to_bytes` writes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<RuleSetIr, DecodeError> {
-        let (found, _) = postcard::take_from_bytes::<u16>(bytes).map_err(|_| DecodeError::Malformed)?;
-        if found != IR_FORMAT {
-            return Err(DecodeError::Format { found });
-        }
-        let (ir, rest) = postcard::take_from_bytes::<RuleSetIr>(bytes).map_err(|_| DecodeError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(DecodeError::Malformed);
-        }
-        if ir.to_bytes() != bytes {
-            return Err(DecodeError::NotCanonical);
-        }
-        Ok(ir)
-    }
-}
-
 impl ExprIr {
     /// The root's index.
     pub fn root(&self) -> Option<u32> {
@@ -775,35 +720,5 @@ impl Node {
                 transform.iter().for_each(|n| f(*n));
             }
         }
-    }
-}
-
-/// `edge-event` knows no serialisation, so its two nouns in this form are written here.
-mod event_type_serde {
-    use edge_event::EventTypeId;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(id: &EventTypeId, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_u32(id.0)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<EventTypeId, D::Error> {
-        u32::deserialize(d).map(EventTypeId)
-    }
-}
-
-/// As a byte, see [`Priority::from_u8`].
-mod priority_serde {
-    use edge_event::Priority;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(p: &Priority, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_u8(*p as u8)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Priority, D::Error> {
-        Priority::from_u8(u8::deserialize(d)?).ok_or_else(|| D::Error::custom("no such priority"))
     }
 }

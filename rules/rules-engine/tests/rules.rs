@@ -371,3 +371,51 @@ fn shard_scope_shares_cells_between_players() {
     w.send(&set, "p2", HIT, 0, &json!({}));
     assert_eq!(body(&w.out.commands[0]), r#"{"n":2}"#);
 }
+
+#[test]
+fn cells_expire_when_no_window_reaches_them_and_work_is_bounded() {
+    let mut b = Builder::new();
+    b.count("r/hits", HIT, 1_000, Window::Ring { capacity: 2 });
+    let (set, mut w) = (b.load(), World::new());
+    for n in 0..600 {
+        w.send(&set, &format!("p{n}"), HIT, 0, &json!({}));
+    }
+    let cells = |w: &World| w.state.tables().map(|t| t.cells).sum::<usize>();
+    assert_eq!(cells(&w), 600);
+    // Window, lateness and a minute of slack.
+    w.state.tick(UnixMillis(START + 70_999));
+    assert_eq!(cells(&w), 600);
+    w.state.tick(UnixMillis(START + 71_000));
+    assert_eq!(cells(&w), 344, "a tick removes at most 256");
+    w.state.tick(UnixMillis(0));
+    assert_eq!(w.state.now(), UnixMillis(START + 71_000), "shard time never runs backwards");
+    assert_eq!(cells(&w), 88);
+    w.send(&set, "new", HIT, 71_001, &json!({}));
+    assert_eq!(cells(&w), 85, "an event removes at most 4, and adds one");
+}
+
+#[test]
+fn durable_changes_stand_in_the_deltas() {
+    let mut b = Builder::new();
+    let hits = b.count("r/hits", HIT, 1_000, Window::Ring { capacity: 2 });
+    (b.ir.definitions[0].durable, b.ir.definitions[0].max_keys) = (true, 1);
+    b.rule("r", DIED, None, &[("n", window(0))]).lets = vec![let_("hits", hits)];
+    let (set, mut w) = (b.load(), World::new());
+    assert_eq!(w.send(&set, "a", HIT, 0, &json!({})), Verdict::NoMatch);
+    assert!(w.out.is_durable(), "a window that lasts leaves a record without a command");
+    let first = w.out.deltas[0].clone();
+    w.send(&set, "b", HIT, 1, &json!({}));
+    assert_eq!(
+        (w.out.deltas[0].key, &w.out.deltas[0].value),
+        (first.key, &None),
+        "the evicted cell is removed on disk, too"
+    );
+    assert_eq!(w.out.deltas[1].expires, Some(UnixMillis(START + 1 + 71_000)));
+    assert!(w.out.deltas.len() as u32 <= set.worst_case(HIT).deltas);
+    // Restored after its end it is not there.
+    let value = first.value.as_ref().expect("a value");
+    w.state.tick(UnixMillis(START + 80_000));
+    w.state.restore(first.key, value, first.expires).expect("own bytes");
+    assert_eq!(w.state.tables().map(|t| t.cells).sum::<usize>(), 0);
+    assert!(w.state.restore(first.key, &[9], None).is_err());
+}
