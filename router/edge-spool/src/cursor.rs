@@ -102,24 +102,29 @@ pub(crate) fn find(disk: &mut dyn Disk, uuid: SpoolUuid) -> io::Result<(Found, V
     Ok((best, files.into_iter().filter(|f| Some(*f) != kept).collect()))
 }
 
-/// Writes a cursor into a file that nobody wrote yet, durable when it returns. For recovery.
-pub(crate) fn write_fresh(
+/// Writes a cursor, durable when it returns, into the slot that does not hold the one before; into a new file where there is
+/// none. Needs no room on a full disk, then. Other cursor files are removed. For recovery.
+pub(crate) fn write_now(
     disk: &mut dyn Disk,
     uuid: SpoolUuid,
     before: Option<Place>,
     others: &[u64],
     cursor: &Cursor,
 ) -> io::Result<Place> {
-    let last_file = others.iter().copied().chain(before.map(|p| p.file)).max().unwrap_or(0);
-    let place = Place { file: last_file + 1, counter: before.map_or(0, |p| p.counter) + 1, slot: 0 };
+    let place = match before {
+        Some(before) => Place { counter: before.counter + 1, slot: 1 - before.slot, ..before },
+        None => Place { file: others.iter().max().map_or(1, |last| last + 1), counter: 1, slot: 0 },
+    };
     let file = names::cursor(place.file);
-    disk.blocking(DiskOp::Create { file: file.clone(), len: FILE_BYTES })?;
+    if before.is_none() {
+        disk.blocking(DiskOp::Create { file: file.clone(), len: FILE_BYTES })?;
+    }
     let data = encode(uuid, place.counter, cursor);
-    disk.blocking(DiskOp::Write { file: file.clone(), offset: 0, data })?;
+    disk.blocking(DiskOp::Write { file: file.clone(), offset: place.slot * SLOT_BYTES, data })?;
     disk.blocking(DiskOp::Sync { file })?;
     disk.blocking(DiskOp::SyncDir)?;
-    for old in others.iter().copied().chain(before.map(|p| p.file)) {
-        disk.blocking(DiskOp::Unlink { file: names::cursor(old) })?;
+    for other in others {
+        disk.blocking(DiskOp::Unlink { file: names::cursor(*other) })?;
     }
     Ok(place)
 }

@@ -130,7 +130,7 @@ pub(crate) fn recover(
         committed: Position { epoch, n: 1 },
         first_segment: read.segments.oldest(),
     };
-    let place = cursor::write_fresh(disk, uuid, found.map(|(place, _)| place), &other_cursors, &cursor)
+    let place = cursor::write_now(disk, uuid, found.map(|(place, _)| place), &other_cursors, &cursor)
         .map_err(failed("writing", "cursor"))?;
     let has_ballast = begun.had_room && start::set_ballast_aside(disk, config.ballast_bytes);
     Ok(Rebuilt {

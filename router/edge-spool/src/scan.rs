@@ -17,7 +17,7 @@ use crate::layout::{
 use crate::names;
 
 /// How much is read at once.
-const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// What is needed to tell a record from noise.
 #[derive(Clone, Copy, Debug)]
