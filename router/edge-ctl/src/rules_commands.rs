@@ -25,7 +25,9 @@ pub(crate) fn check(sources: &Sources, out: &mut Output) -> Result<(), Failure> 
     let compilation = files::compile_rules(sources, 0)?;
     say_report(&compilation, out)?;
     let counts = counts(&compilation);
-    out.done(&counts, &format!("{} rules in {} packages are fine", counts["rules"], counts["packages"]))?;
+    let words =
+        format!("{} in {}: no errors", counted(&counts["rules"], "rule"), counted(&counts["packages"], "package"));
+    out.done(&counts, &words)?;
     Ok(())
 }
 
@@ -98,9 +100,9 @@ pub(crate) fn build(args: &Build, out: &mut Output) -> Result<(), Failure> {
     said["bytes"] = Value::from(bytes.len());
     said["path"] = Value::from(args.output.display().to_string());
     let words = format!(
-        "{}: revision {revision}, {} rules ({} live, {} shadow, {} disabled), {} bytes",
+        "{}: revision {revision}, {} ({} live, {} shadow, {} disabled), {} bytes",
         args.output.display(),
-        said["rules"],
+        counted(&said["rules"], "rule"),
         said["live"],
         said["shadow"],
         said["disabled"],
@@ -108,6 +110,11 @@ pub(crate) fn build(args: &Build, out: &mut Output) -> Result<(), Failure> {
     );
     out.done(&said, &words)?;
     Ok(())
+}
+
+/// `1 rule`, `2 rules`
+fn counted(n: &Value, what: &str) -> String {
+    if *n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 fn keys(paths: &[PathBuf]) -> anyhow::Result<Vec<SigningKey>> {
@@ -145,8 +152,8 @@ pub(crate) fn explain(args: &Explain, out: &mut Output) -> Result<(), Failure> {
     };
     let Some(code) = Code::parse(text) else {
         let near = rules::suggest::nearest(text, Code::ALL.iter().map(|c| c.as_str()));
-        let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        let words = format!("there is no code `{text}`{hint} `edgectl rules explain` lists all");
+        let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let words = format!("there is no code `{text}`{hint}; `edgectl rules explain` lists all of them");
         return Err(Failure::Environment(anyhow::anyhow!(words)));
     };
     out.text(&code.explain())?;

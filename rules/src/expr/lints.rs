@@ -3,9 +3,9 @@
 //! In: a checked expression. Out: warnings: comparisons that the catalogue's limits decide, conditions that are the same for
 //! every event, fields that the catalogue's owner wants to retire.
 
-use rules_catalogue::{Field, Range};
+use rules_catalogue::{Cardinality, Field, Range};
 use rules_cel::Overload;
-use rules_cel::checked::{Constant, FieldRef, NodeKind};
+use rules_cel::checked::{Constant, FieldRef, NodeId, NodeKind};
 use rules_cel::overload::Relation;
 
 use super::explain::field_label;
@@ -24,7 +24,8 @@ pub(crate) fn never_true(expr: &Expr<'_>, scope: Scope<'_>, report: &mut Report)
         };
         let Some((field, constant, Some(relation))) = found else { continue };
         let Some(field) = declared(field, scope) else { continue };
-        let Some(always) = decided(field, relation, constant) else { continue };
+        let own = of_event(expr, id, scope);
+        let Some(always) = decided(field, own, relation, constant) else { continue };
         let words = format!("this is {} for every event that is admitted", if always { "true" } else { "false" });
         let mut d = Diagnostic::new(Code::NeverTrue, expr.span_of(id), words).label(format!(
             "`{}` is {}",
@@ -95,9 +96,17 @@ fn relation(overload: Overload, mirrored: bool) -> Option<Comparison> {
     })
 }
 
-/// Whether the field's limits alone decide the comparison. A field that is not set reads as zero or empty text, whatever
-/// its range.
-fn decided(field: &Field, relation: Comparison, constant: &Constant) -> Option<bool> {
+/// Whether the field that is compared stands in the event itself, not in a message that may be absent.
+fn of_event(expr: &Expr<'_>, comparison: NodeId, scope: Scope<'_>) -> bool {
+    let event = &scope.catalogue.message(scope.event.message).full_name;
+    super::reads::children(expr.kind(comparison))
+        .into_iter()
+        .any(|side| matches!(expr.kind(side), NodeKind::Field { field, .. } if field.message == *event))
+}
+
+/// Whether the field's limits alone decide the comparison. A field that can be absent reads as zero then, whatever its range;
+/// one of the event itself without presence is refused where zero is out of its range.
+fn decided(field: &Field, own: bool, relation: Comparison, constant: &Constant) -> Option<bool> {
     if let Constant::String(text) = constant {
         let too_long = field.limits.max_len.is_some_and(|max| text.len() > max as usize);
         return match relation {
@@ -117,7 +126,8 @@ fn decided(field: &Field, relation: Comparison, constant: &Constant) -> Option<b
         Range::Uint { min, max } => (min as f64, max as f64),
         Range::Double { min, max } => (min, max),
     };
-    let (low, high) = (low.min(0.0), high.max(0.0));
+    let always_there = own && field.cardinality == Cardinality::Implicit;
+    let (low, high) = if always_there { (low, high) } else { (low.min(0.0), high.max(0.0)) };
     // Numbers beyond 2^53 are not told apart here; so close to the edge nothing is claimed.
     if constant.abs() > 9e15 {
         return None;

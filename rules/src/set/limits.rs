@@ -106,6 +106,7 @@ impl Building<'_> {
     }
 }
 
+/// Rounded up, so that what is above a limit looks so.
 fn micros(ns: f64) -> String {
-    format!("{:.1}", ns / 1000.0)
+    format!("{:.1}", (ns / 100.0).ceil() / 10.0)
 }

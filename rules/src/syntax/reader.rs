@@ -15,6 +15,9 @@ pub(super) struct Reader<'a> {
     pub(super) report: &'a mut Report,
 }
 
+/// How many unknown keys of one map are told.
+const UNKNOWN_KEYS_TOLD: usize = 20;
+
 /// A map being read. Keys are asked for one by one; [`Fields::finish`] complains about the rest.
 pub(super) struct Fields<'n> {
     node: &'n Node,
@@ -178,7 +181,7 @@ impl<'n> Fields<'n> {
     pub(super) fn finish(mut self, reader: &mut Reader<'_>) {
         let (what, known) = (self.what, list(&self.asked));
         let asked = std::mem::take(&mut self.asked);
-        for (key, _) in self.rest() {
+        for (key, _) in self.rest().into_iter().take(UNKNOWN_KEYS_TOLD) {
             let guess = nearest(&key.value, asked.iter().copied());
             let words = format!("{what} has no key `{}`", key.value);
             let d = Diagnostic::new(Code::UnknownKey, key.span, words).did_you_mean(guess);

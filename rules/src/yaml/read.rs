@@ -3,6 +3,8 @@
 //! In: a file's text. Out: the tree, and diagnostics for what strict YAML refuses. The stack of open lists and maps lives on
 //! the heap and is bounded, so no text can overflow the program's stack.
 
+use std::collections::HashMap;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as YamlSpan};
 
 use super::{Entry, Kind, MAX_DEPTH, MAX_FILE_BYTES, Node, Scalar, Style};
@@ -43,7 +45,7 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Span)>, skip_value: bool },
+    Map { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)>, skip_value: bool },
 }
 
 impl Reader<'_> {
@@ -94,7 +96,10 @@ impl Reader<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_properties(span, anchor, tag.is_some());
-                self.enter(span, OpenKind::Map { entries: Vec::new(), key: None, skip_value: false });
+                self.enter(
+                    span,
+                    OpenKind::Map { entries: Vec::new(), seen: HashMap::new(), key: None, skip_value: false },
+                );
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(span.end as usize, false),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -168,9 +173,9 @@ impl Reader<'_> {
         };
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Map { entries, key, skip_value } => match key.take() {
+            OpenKind::Map { entries, seen, key, skip_value } => match key.take() {
                 None => {
-                    let (name, skip) = key_of(&node, entries, self.report);
+                    let (name, skip) = key_of(&node, seen, self.report);
                     *skip_value = skip;
                     *key = Some((name, node.span));
                 }
@@ -243,7 +248,7 @@ impl Node {
 }
 
 /// A key's text, and whether its value is to be skipped because the key is refused.
-fn key_of(node: &Node, entries: &[Entry], report: &mut Report) -> (String, bool) {
+fn key_of(node: &Node, seen: &mut HashMap<String, Span>, report: &mut Report) -> (String, bool) {
     let Some(scalar) = node.as_scalar() else {
         let words = format!("a key must be a single value, not {}", node.describe());
         report.push(
@@ -256,11 +261,12 @@ fn key_of(node: &Node, entries: &[Entry], report: &mut Report) -> (String, bool)
         report.push(d.help("write the keys out"));
         return (String::new(), true);
     }
-    if let Some(first) = entries.iter().find(|e| e.key == scalar.text) {
+    if let Some(first) = seen.get(&scalar.text) {
         let d = Diagnostic::new(Code::DuplicateKey, node.span, format!("key `{}` occurs twice", scalar.text));
-        report.push(d.also(first.key_span, "first here; this one counts").help("remove one of them"));
+        report.push(d.also(*first, "first here; this one counts").help("remove one of them"));
         return (scalar.text.clone(), true);
     }
+    seen.insert(scalar.text.clone(), node.span);
     (scalar.text.clone(), false)
 }
 
