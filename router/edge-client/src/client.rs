@@ -35,6 +35,8 @@ pub(crate) struct Handle {
 
 /// How long the datagrams that are on their way may take to leave when a client closes.
 const DATAGRAM_LINGER: Duration = Duration::from_millis(200);
+/// How often the buffer for datagrams is looked at while something waits for it.
+const DATAGRAM_POLL: Duration = Duration::from_millis(2);
 
 impl Client {
     /// Settings to begin with.
@@ -80,6 +82,17 @@ impl Client {
     /// [`SendError::NotConnected`], and [`SendError::TooLarge`] where it does not fit into a datagram of the path.
     pub fn send_unreliable(&self, event_type: EventTypeId, payload: impl Into<Bytes>) -> Result<(), SendError> {
         self.0.shared.send_unreliable(event_type, payload.into())
+    }
+
+    /// Waits while more than half of the buffer for datagrams is full. Who sends datagram events in bulk calls it before each of
+    /// them: where the buffer overflows, the oldest are lost. Returns at once where there is no connection.
+    pub async fn unreliable_room(&self) {
+        while let Some(connection) = self.0.shared.connection() {
+            if connection.datagram_send_buffer_space() >= DATAGRAM_BUFFER_BYTES / 2 {
+                return;
+            }
+            tokio::time::sleep(DATAGRAM_POLL).await;
+        }
     }
 
     /// Sends the datagram that is being packed now.
@@ -167,7 +180,7 @@ impl Client {
     async fn datagrams_gone(&self, deadline: Instant) {
         let Some(connection) = self.0.shared.connection() else { return };
         while connection.datagram_send_buffer_space() < DATAGRAM_BUFFER_BYTES && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(DATAGRAM_POLL).await;
         }
     }
 }
