@@ -115,6 +115,34 @@ fn what_is_tuned_keeps_the_state() {
     assert_ne!(base, ids(&text("1m", "1", "{ 1h, by: [player, event.zone] }")));
 }
 
+fn codes(rules: &str) -> Vec<&'static str> {
+    compiled(&format!("{HEADER}rules:\n{rules}")).report().diagnostics().iter().map(|d| d.code.as_str()).collect()
+}
+
+#[test]
+fn taint_is_followed_into_keys_filters_and_counts() {
+    let grant = |clauses: &str| {
+        format!("  - id: r\n    on: MatchFinished\n{clauses}    do: [ {{ publish: t, granting: true }} ]\n")
+    };
+    assert_eq!(codes(&grant("")), [""; 0]);
+    assert_eq!(codes(&grant("    once: { by: [player, event.result] }\n")), [""; 0]);
+    assert_eq!(codes(&grant("    once: { by: [player, conn.platform] }\n")), ["R0405"]);
+    assert_eq!(codes(&grant("    cooldown: { 1h, by: [player, conn.build] }\n")), ["R0405"]);
+    let count = |what: &str| format!("    let: {{ n: {{ {what}, within: 1h, by: player }} }}\n    when: n > 1\n");
+    assert_eq!(codes(&grant(&count("count: MatchFinished"))), [""; 0]);
+    assert_eq!(codes(&grant(&count("count: MatchFinished, where: conn.locale == 'de'"))), ["R0405"]);
+    assert_eq!(codes(&grant(&count("count: ItemAdded"))), ["R0405"]);
+    let start = |of: &str, id: &str| {
+        format!(
+            "  - id: r\n    on: MatchFinished\n    let: {{ n: {{ count: {of}, within: 1h, by: player }} }}\n    \
+             do: [ {{ start_workflow: W, id: \"{id}\" }} ]\n"
+        )
+    };
+    assert_eq!(codes(&start("MatchFinished", "'w' + string(n)")), [""; 0]);
+    assert_eq!(codes(&start("ItemAdded", "'w' + string(n)")), ["R0404"]);
+    assert_eq!(codes(&start("ItemAdded", "player.id + string(n)")), [""; 0]);
+}
+
 #[test]
 fn the_same_files_give_the_same_bytes() {
     let text =

@@ -5,12 +5,13 @@
 
 use edge_event::Provenance;
 use rules_cel::Type;
+use rules_cel::checked::NodeId;
 use rules_engine::ir::{ActionIr, ActionKind, ExprIr, Node, TemplateEntry, TemplateIr, limits};
 
 use super::Building;
 use super::rule::Triggered;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expr::{Expr, Scope, check, check_as, cost_of, in_words, lower, names_player, tainted_by, whole};
+use crate::expr::{Expr, Scope, check, check_as, cost_of, in_words, lower, names_player, tainted_by, variables, whole};
 use crate::set::limits::Sum;
 use crate::source::Spanned;
 use crate::syntax::{ActionDecl, Cel, Template, TemplateValue, Verb};
@@ -68,7 +69,7 @@ impl Building<'_> {
         let expr = check_as(cel, rule.scope, &Type::String, "a workflow's id", self.report)?;
         sum.add(&expr, &cost_of(&expr, rule.scope));
         let mut fine = true;
-        if let Some((at, why)) = tainted_by(&expr, rule.scope)
+        if let Some((at, why)) = tainted_by(&expr, rule.scope).or_else(|| self.forgeable_count(&expr, rule))
             && !names_player(&expr, expr.checked.root())
         {
             let words = "a client can shape this id, and it does not contain the player";
@@ -79,6 +80,15 @@ impl Building<'_> {
         let lowered = lower(&expr, rule.scope, &mut self.pools, self.report);
         seen.push((expr, rule.scope));
         lowered.filter(|_| fine)
+    }
+
+    /// A count in an expression that clients can drive up, as they may send what is counted.
+    fn forgeable_count(&self, expr: &Expr<'_>, rule: &Triggered<'_>) -> Option<(NodeId, String)> {
+        let read = variables(expr);
+        let counts = rule.decl.lets.iter().filter(|decl| read.contains(&decl.name.value));
+        let mut counted = counts.filter_map(|decl| self.catalogue.event_type_by_name(&decl.count.value));
+        let found = counted.find(|t| t.provenance.allows(Provenance::Client))?;
+        Some((expr.checked.root(), format!("clients may send {}, which is counted", found.name)))
     }
 
     /// Writes an object's members in the order of their names. Recursion is bounded by the depth of the file's tree.
@@ -193,12 +203,13 @@ impl Building<'_> {
                 found.push((decl.count.span, format!("clients may send {}", decl.count.value)));
             }
         }
-        for (expr, scope) in seen {
-            // That clients may send the triggering event was said once; what they say about themselves is said each time.
-            if let Some((at, why)) = tainted_by(expr, *scope).filter(|(_, why)| why.starts_with('`')) {
-                found.push((expr.span_of(at), why));
-            }
-        }
+        let read = seen.iter().filter_map(|(expr, scope)| {
+            let (at, why) = tainted_by(expr, *scope)?;
+            Some((expr.span_of(at), why))
+        });
+        // That clients may send an event was said above; what they say about themselves is said at each place.
+        let all = read.chain(std::mem::take(&mut self.forgeable));
+        found.extend(all.filter(|(_, why)| why.starts_with('`')));
         let mut found = found.into_iter();
         let Some((span, why)) = found.next() else { return };
         let words = "a granting command depends on what a client can make up";

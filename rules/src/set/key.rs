@@ -8,7 +8,7 @@ use rules_engine::ir::{ExprIr, KeyType, limits};
 
 use super::Building;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expr::{Expr, Scope, check, cost_of, in_words, lower, whole};
+use crate::expr::{Expr, Scope, check, cost_of, in_words, lower, tainted_by, whole};
 use crate::set::limits::Sum;
 use crate::source::Span;
 use crate::syntax::KeyDecl;
@@ -30,6 +30,7 @@ impl Building<'_> {
             let lowered = check(part, scope, self.report).and_then(|expr| {
                 let ty = self.key_type(&expr, whole(part))?;
                 sum.add(&expr, &cost_of(&expr, scope));
+                self.note_taint(&expr, scope);
                 Some((lower(&expr, scope, &mut self.pools, self.report)?, ty))
             });
             match lowered {
@@ -53,6 +54,13 @@ impl Building<'_> {
             whole_key = false;
         }
         whole_key.then_some(key)
+    }
+
+    /// Remembers what a client can make up here, for rules that grant something.
+    pub(crate) fn note_taint(&mut self, expr: &Expr<'_>, scope: Scope<'_>) {
+        if let Some((at, why)) = tainted_by(expr, scope) {
+            self.forgeable.push((expr.span_of(at), why));
+        }
     }
 
     /// The type of a part; complains where it can be none.

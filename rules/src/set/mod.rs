@@ -42,6 +42,8 @@ pub(crate) struct Building<'a> {
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
     pub(crate) unindexed: BTreeMap<EventTypeId, limits::Load>,
     pub(crate) places: Places,
+    /// Of the rule at hand: what a client can make up in its keys and in the `where` of its counts.
+    pub(crate) forgeable: Vec<(Span, String)>,
     pub(crate) report: &'a mut Report,
 }
 
@@ -62,6 +64,7 @@ pub(crate) fn compile(
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
         places: Places::new(),
+        forgeable: Vec::new(),
         report,
     };
     for (index, package) in packages.iter().enumerate() {

@@ -99,6 +99,7 @@ impl Building<'_> {
         let mut sum = Sum::default();
         let mut commands_sum = Sum::default();
         let mut seen: Seen<'a> = Vec::new();
+        self.forgeable.clear();
         let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, rule, &mut sum)).collect();
         let lets: Option<Vec<LetIr>> = lets.into_iter().collect();
         let when = match &decl.when {

@@ -106,6 +106,7 @@ impl Building<'_> {
         self.lint(&expr, scope);
         constant_condition(&expr, self.report);
         feed_sum.add(&expr, &cost_of(&expr, scope));
+        self.note_taint(&expr, scope);
         rule.used.borrow_mut().extend(variables(&expr));
         let parts = split_filter(&expr);
         if let Some(odd) = parts.other.first() {
