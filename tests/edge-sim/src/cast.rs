@@ -1,0 +1,127 @@
+//! The cast: which clients a story has, where they are, and what they tell.
+//!
+//! In: the plan, a generator. Out: clients with their addresses, and facts. One player's kills are told by one device in one
+//! class, so that their order is known; everything else goes anywhere. One player shares its slice of players with a game
+//! server's own name, because that is where a producer that speaks for many could be taken for one that speaks for itself.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use edge_door::sim::Rng;
+use edge_event::{Class, Partition, Provenance};
+use edge_wire::keys::player_key;
+
+use crate::client::Client;
+use crate::fact::{Fact, Zone};
+use crate::plan::Plan;
+
+/// Where the site answers.
+pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 443);
+
+/// A client and where it stands.
+pub(crate) struct Actor {
+    pub(crate) client: Client,
+    pub(crate) ip: IpAddr,
+    port: u16,
+    /// The first device of a player tells its kills.
+    is_first: bool,
+    /// When it tells its next fact.
+    pub(crate) tells_at: Option<Instant>,
+    /// When it connects again.
+    pub(crate) connects_at: Option<Instant>,
+    pub(crate) connections: u64,
+    /// The shard that its last connection was steered to.
+    pub(crate) shard: Option<usize>,
+    /// Facts told in datagrams.
+    pub(crate) unreliable: Vec<(Fact, u64)>,
+    rng: Rng,
+}
+
+/// What a client is to do with a fact.
+pub(crate) enum Way {
+    Reliable(Class),
+    Datagram,
+}
+
+impl Actor {
+    /// Another address of this client.
+    pub(crate) fn next_address(&mut self) -> SocketAddr {
+        self.port += 1;
+        SocketAddr::new(self.ip, self.port)
+    }
+
+    /// How long it waits, on average `mean`.
+    pub(crate) fn pause(&mut self, mean: Duration) -> Duration {
+        Duration::from_millis(1) + self.rng.duration(2 * mean)
+    }
+
+    /// The next thing it has to tell, and how.
+    pub(crate) fn invent(&mut self, players: &[String]) -> (Fact, Way) {
+        let rng = &mut self.rng;
+        let any_class = |rng: &mut Rng| Way::Reliable(Class::ALL[rng.index(4)]);
+        if self.client.provenance == Provenance::Server {
+            let player = players[rng.index(players.len())].clone();
+            return (Fact::Trade { player, gold: rng.below(100_001) as u32 }, any_class(rng));
+        }
+        match rng.below(100) {
+            0..25 => (hit(rng), any_class(rng)),
+            25..30 => (Fact::Login, Way::Reliable(Class::ALL[0])),
+            30..55 if self.is_first => (Fact::Kill, Way::Reliable(Class::ALL[1])),
+            55..72 => (Fact::Chat, Way::Reliable(Class::ALL[3])),
+            72..84 => (Fact::Step { far: rng.below(101) as u8 }, Way::Datagram),
+            84..86 => (Fact::Unknown, any_class(rng)),
+            86..88 => (Fact::Garbled, any_class(rng)),
+            _ => (Fact::Noise, any_class(rng)),
+        }
+    }
+}
+
+fn hit(rng: &mut Rng) -> Fact {
+    let zone = [Zone::Meadow, Zone::Catacombs, Zone::SkyFortress][rng.index(3)];
+    Fact::Hit { power: 1 + rng.below(100) as u8, zone }
+}
+
+/// All clients of a plan, and the names of the players.
+pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
+    let players: Vec<String> = (0..plan.devices.len()).map(|n| format!("player-{n}")).collect();
+    let mut actors = Vec::new();
+    let mut add = |name: String, sub: &str, provenance, is_first| {
+        let n = actors.len() as u8;
+        let mut own = rng.fork(u64::from(n));
+        actors.push(Actor {
+            client: Client::new(name, sub, provenance, SERVER, own.fork(1)),
+            ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, n + 1)),
+            port: 20_000,
+            is_first,
+            tells_at: None,
+            connects_at: None,
+            connections: 0,
+            shard: None,
+            unreliable: Vec::new(),
+            rng: own,
+        });
+    };
+    for (player, devices) in players.iter().zip(&plan.devices) {
+        for device in 0..*devices {
+            add(format!("{player}/{device}"), player, Provenance::Client, device == 0);
+        }
+    }
+    for server in 0..plan.servers {
+        let sub = if server == 0 { neighbour_of(&players[0]) } else { format!("server-{server}") };
+        add(format!("server/{server}"), &sub, Provenance::Server, false);
+    }
+    (actors, players)
+}
+
+/// A server's name in the same slice of players as `player`.
+fn neighbour_of(player: &str) -> String {
+    let slice = Partition::of(player_key(player));
+    let names = (0..).map(|n| format!("server-x{n}"));
+    names.into_iter().find(|name| Partition::of(player_key(name)) == slice).expect("one name in 4,096 is")
+}
+
+/// The shard whose socket the kernel picks for a sender: by a hash of its address, as SO_REUSEPORT does.
+pub(crate) fn steer(from: SocketAddr, shards: u16) -> usize {
+    let IpAddr::V4(ip) = from.ip() else { return 0 };
+    Rng::new(u64::from(u32::from(ip)) << 16 | u64::from(from.port())).index(usize::from(shards))
+}

@@ -1,0 +1,233 @@
+//! One QUIC connection of a client and the session on it.
+//!
+//! In: what the connection received. Out: HELLO, events as far as credit goes, and what was heard. Deliberately absent: the
+//! queue itself, which outlives the connection (see [`client`](crate::client)).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use edge_event::identity::CLASSES;
+use edge_event::{Class, Seq};
+use edge_wire::{ClientFrame, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader};
+use quinn_proto::{Connection, ConnectionHandle, Dir, Event, StreamId, WriteError};
+
+use crate::client::{Heard, Queue};
+
+/// How far a connection got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Before the handshake's end.
+    Handshaking,
+    /// HELLO is out.
+    Greeted,
+    /// The session is open.
+    Welcomed,
+    /// Refused, closed or lost.
+    Over,
+}
+
+/// See the head of this file.
+pub(crate) struct Link {
+    pub(crate) number: u64,
+    pub(crate) handle: ConnectionHandle,
+    pub(crate) conn: Connection,
+    /// The address it is used from.
+    pub(crate) local: SocketAddr,
+    pub(crate) stage: Stage,
+    is_connected: bool,
+    lost: Option<String>,
+    control: Option<StreamId>,
+    decoder: FrameDecoder,
+    lanes: [Option<Lane>; CLASSES],
+    credit: [u64; CLASSES],
+}
+
+/// The stream of one class.
+struct Lane {
+    stream: StreamId,
+    /// Highest seq written.
+    written: u64,
+    /// Bytes of whole frames that the stream had no room for.
+    rest: Vec<u8>,
+}
+
+impl Link {
+    pub(crate) fn new(number: u64, handle: ConnectionHandle, conn: Connection, local: SocketAddr) -> Link {
+        Link {
+            number,
+            handle,
+            conn,
+            local,
+            stage: Stage::Handshaking,
+            is_connected: false,
+            lost: None,
+            control: None,
+            decoder: FrameDecoder::server_control(),
+            lanes: Default::default(),
+            credit: [0; CLASSES],
+        }
+    }
+
+    /// Takes the connection's events; says whether HELLO is due.
+    pub(crate) fn poll_connected(&mut self) -> bool {
+        while let Some(event) = self.conn.poll() {
+            match event {
+                Event::Connected => self.is_connected = true,
+                Event::ConnectionLost { reason } => self.lost = Some(reason.to_string()),
+                Event::HandshakeDataReady
+                | Event::Stream(_)
+                | Event::DatagramReceived
+                | Event::DatagramsUnblocked => {}
+            }
+        }
+        self.is_connected && self.stage == Stage::Handshaking
+    }
+
+    /// Opens the control stream and says HELLO.
+    pub(crate) fn greet(&mut self, hello: Hello) {
+        let Some(stream) = self.conn.streams().open(Dir::Bi) else { return };
+        let mut bytes = Vec::new();
+        StreamHeader::Control.encode(&mut bytes);
+        ClientFrame::Hello(Box::new(hello)).encode(&mut bytes).expect("our own HELLO keeps its limits");
+        let written = self.conn.send_stream(stream).write(&bytes);
+        assert_eq!(written, Ok(bytes.len()), "a fresh stream has room for HELLO");
+        self.control = Some(stream);
+        self.stage = Stage::Greeted;
+    }
+
+    /// Reads what the server says on the control stream.
+    pub(crate) fn read(&mut self, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
+        if let Some(control) = self.control {
+            let mut stream = self.conn.recv_stream(control);
+            if let Ok(mut chunks) = stream.read(true) {
+                while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+                    self.decoder.push(chunk.bytes);
+                }
+                let _ = chunks.finalize();
+            }
+            loop {
+                match self.decoder.poll().and_then(|raw| raw.map(ServerFrame::decode).transpose()) {
+                    Ok(Some(frame)) => self.on_frame(frame, queues, heard),
+                    Ok(None) => break,
+                    Err(why) => {
+                        heard.push_back(Heard::Nonsense { why: why.to_string() });
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(why) = self.lost.take() {
+            self.stage = Stage::Over;
+            heard.push_back(Heard::Lost { link: self.number, why });
+        }
+    }
+
+    fn on_frame(&mut self, frame: ServerFrame, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
+        let nonsense = |why: String| Heard::Nonsense { why };
+        match frame {
+            ServerFrame::Welcome(welcome) => {
+                if self.stage != Stage::Greeted {
+                    heard.push_back(nonsense("a WELCOME nobody asked for".to_owned()));
+                }
+                self.stage = Stage::Welcomed;
+                let (revision, receipts) = (welcome.revision, welcome.receipts);
+                heard.push_back(Heard::Welcomed { link: self.number, revision, receipts });
+                for class in Class::ALL {
+                    self.credit[class.index()] = welcome.credit[class.index()].0;
+                    on_receipt(class, welcome.receipts[class.index()], queues, heard);
+                }
+            }
+            ServerFrame::Refuse(refuse) => {
+                self.stage = Stage::Over;
+                heard.push_back(Heard::Refused { link: self.number, code: refuse.code });
+            }
+            ServerFrame::Receipt(receipt) => on_receipt(receipt.class, receipt.up_to, queues, heard),
+            ServerFrame::Credit(credit) => {
+                let mine = &mut self.credit[credit.class.index()];
+                if credit.up_to.0 < *mine {
+                    heard.push_back(nonsense(format!("credit of class {} goes back", credit.class.get())));
+                }
+                *mine = credit.up_to.0.max(*mine);
+            }
+            ServerFrame::Command(command) => {
+                heard.push_back(Heard::Reply { id: command.id, name: command.name, body: command.body });
+            }
+            ServerFrame::Reject(reject) => {
+                let told = &mut queues[reject.class.index()].told;
+                match told.get_mut((reject.seq.0 as usize).wrapping_sub(1)) {
+                    Some(told) => told.rejected = true,
+                    None => heard.push_back(nonsense(format!("REJECT of an event that was never told: {reject:?}"))),
+                }
+                heard.push_back(Heard::Rejected { class: reject.class, seq: reject.seq.0 });
+            }
+            // The story has no other server to go to.
+            ServerFrame::Move(_) => {}
+        }
+    }
+
+    /// Writes events as far as credit and the streams' windows go. Returns how many had been written before.
+    pub(crate) fn pump(&mut self, queues: &mut [Queue; CLASSES]) -> u64 {
+        if self.stage != Stage::Welcomed {
+            return 0;
+        }
+        Class::ALL.into_iter().map(|class| self.pump_class(class, &mut queues[class.index()])).sum()
+    }
+
+    fn pump_class(&mut self, class: Class, queue: &mut Queue) -> u64 {
+        let limit = self.credit[class.index()].min(queue.told.len() as u64);
+        let lane = &mut self.lanes[class.index()];
+        if lane.is_none() && queue.receipt < limit {
+            let Some(stream) = self.conn.streams().open(Dir::Uni) else { return 0 };
+            let mut rest = Vec::new();
+            StreamHeader::Events(class).encode(&mut rest);
+            *lane = Some(Lane { stream, written: queue.receipt, rest });
+        }
+        let Some(lane) = lane else { return 0 };
+        let mut resends = 0;
+        loop {
+            if lane.rest.is_empty() && lane.written < limit {
+                let told = &mut queue.told[lane.written as usize];
+                lane.written += 1;
+                resends += u64::from(told.sendings > 0);
+                told.sendings += 1;
+                let (event_type, payload) = (told.fact.event_type(), told.payload.clone());
+                let event = EventFrame { seq: Seq(lane.written), event_type, client_ms: told.client_ms, payload };
+                event.encode(&mut lane.rest).expect("our own events keep their limits");
+            }
+            if lane.rest.is_empty() {
+                return resends;
+            }
+            match self.conn.send_stream(lane.stream).write(&lane.rest) {
+                Ok(written) => drop(lane.rest.drain(..written)),
+                Err(WriteError::Blocked | WriteError::Stopped(_) | WriteError::ClosedStream) => return resends,
+            }
+        }
+    }
+
+    /// Hands out what the connection wants to send.
+    pub(crate) fn transmit(
+        &mut self,
+        now: Instant,
+        scratch: &mut Vec<u8>,
+        outbox: &mut VecDeque<(SocketAddr, u8, Vec<u8>)>,
+    ) {
+        loop {
+            scratch.clear();
+            let Some(transmit) = self.conn.poll_transmit(now, 1, scratch) else { return };
+            let ecn = transmit.ecn.map_or(0, |ecn| ecn as u8);
+            outbox.push_back((self.local, ecn, scratch[..transmit.size].to_vec()));
+        }
+    }
+}
+
+fn on_receipt(class: Class, up_to: Seq, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
+    let queue = &mut queues[class.index()];
+    if up_to.0 > queue.told.len() as u64 {
+        let why = format!("a receipt of class {} up to {}, of {} told", class.get(), up_to.0, queue.told.len());
+        heard.push_back(Heard::Nonsense { why });
+    } else if up_to.0 > queue.receipt {
+        queue.receipt = up_to.0;
+        heard.push_back(Heard::Receipt { class, up_to: up_to.0 });
+    }
+}

@@ -1,0 +1,153 @@
+//! The fault mix: how often each kind of trouble, and each thing worth reaching, happened in a run.
+//!
+//! In: counts of stories. Out: their sum, a table, and the names of those that never fired. A run that never met a fault
+//! proves nothing about it, so long runs fail on such names.
+
+use std::fmt;
+
+/// Declares the counters once, so that none can be missing in the sum or in the table.
+macro_rules! mix {
+    ($($(#[doc = $doc:literal])* $field:ident: $words:literal,)*) => {
+        /// Counts of one story, or of a run.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub struct Mix {
+            $($(#[doc = $doc])* pub $field: u64,)*
+        }
+
+        impl Mix {
+            /// Adds another's counts.
+            pub fn add(&mut self, other: &Mix) {
+                $(self.$field += other.$field;)*
+            }
+
+            /// All counts with their names, in the order of the table.
+            pub fn entries(&self) -> Vec<(&'static str, u64)> {
+                vec![$(($words, self.$field),)*]
+            }
+        }
+    };
+}
+
+mix! {
+    /// Datagrams that the network took.
+    packets: "packets sent",
+    /// Of them, lost.
+    packets_lost: "packets lost",
+    /// Of them, delivered twice.
+    packets_duplicated: "packets duplicated",
+    /// Of them, overtaken.
+    packets_reordered: "packets reordered",
+    /// Of them, with a flipped bit.
+    packets_corrupted: "packets corrupted",
+    /// Of them, swallowed by a cut.
+    packets_cut: "packets cut off",
+    /// Of them, beyond the path's MTU.
+    packets_oversize: "packets beyond the MTU",
+    /// Of them, sent to a daemon that was down.
+    packets_unheard: "packets to a dead daemon",
+    /// Packets that reached another shard than their connection's.
+    packets_strayed: "packets on the wrong shard",
+    /// Retry packets.
+    retries: "Retry packets",
+    /// Handshakes that ended well.
+    handshakes: "handshakes",
+    /// Connections that ended otherwise than by their client's wish.
+    connections_lost: "connections lost",
+    /// Reconnects.
+    reconnects: "reconnects",
+    /// Of them, to another shard than before.
+    reconnects_elsewhere: "reconnects to another shard",
+    /// Sessions ended by a newer one of their producer.
+    superseded: "sessions superseded",
+    /// Sessions refused.
+    refused: "sessions refused",
+    /// Clients that changed their address.
+    rebinds: "address changes",
+    /// Clients that died and came back.
+    client_deaths: "client deaths",
+    /// Daemons killed.
+    kills: "daemon kills",
+    /// Losses of power.
+    power_losses: "power losses",
+    /// Losses of power in the midst of recovery.
+    recovery_crashes: "power losses in recovery",
+    /// Writes torn by a loss of power.
+    writes_torn: "writes torn",
+    /// Unsynced changes taken by a loss of power.
+    changes_lost: "unsynced changes lost",
+    /// Unsynced changes that survived one.
+    changes_kept: "unsynced changes kept",
+    /// Names undone by a loss of power.
+    names_lost: "names lost",
+    /// Records that were appended and did not survive.
+    records_lost: "uncommitted records lost",
+    /// Syncs that failed.
+    syncs_failed: "syncs failed",
+    /// Shards that stood still for a while.
+    stalls: "shards stalled",
+    /// Bundles adopted while events flowed.
+    swaps: "bundle swaps",
+    /// Bundles refused.
+    bundles_refused: "bundles refused",
+    /// Events told.
+    events: "events told",
+    /// Reliable events receipted.
+    receipts: "events receipted",
+    /// Reliable events sent again.
+    resends: "events resent",
+    /// Duplicates that owners dropped.
+    duplicates: "duplicates dropped by owners",
+    /// Events that sessions knew to be finished.
+    finished_before: "resends below a receipt",
+    /// Events refused by the catalogue.
+    rejected: "events rejected",
+    /// Datagram events taken in.
+    datagram_events: "datagram events",
+    /// Replies that reached clients.
+    replies: "replies heard",
+    /// Events held back by a gate or by shadow mode.
+    suppressed: "events suppressed",
+    /// Times that an event waited for room.
+    waits_for_room: "turns that waited for room",
+    /// Cuts of the ledger.
+    cuts: "ledger cuts",
+    /// Of them, with events between two shards.
+    cuts_in_flight: "ledger cuts with events in flight",
+    /// Group commits.
+    commits: "group commits",
+    /// Checkpoints.
+    checkpoints: "checkpoints",
+    /// Segments retired.
+    segments_retired: "segments retired",
+    /// Durable cells and marks given back after a restart.
+    restored: "cells and marks restored",
+    /// Commands in the sink's files.
+    commands: "commands delivered",
+    /// Commands that a sink had already when it got them again.
+    redelivered: "commands delivered again and skipped",
+    /// Receipts whose durability was proven by recovering a copy of the disk.
+    proofs: "receipts proven on a copy of the disk",
+}
+
+impl Mix {
+    /// Names of what never happened.
+    pub fn never(&self) -> Vec<&'static str> {
+        self.entries().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.entries();
+        let half = entries.len().div_ceil(2);
+        for row in 0..half {
+            let (name, count) = entries[row];
+            write!(f, "  {name:<40}{count:>12}")?;
+            if let Some((name, count)) = entries.get(row + half) {
+                write!(f, "    {name:<40}{count:>12}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

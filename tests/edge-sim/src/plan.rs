@@ -1,0 +1,169 @@
+//! What a seed decides before its story begins: who plays, on which network and disk, and which trouble comes when.
+//!
+//! In: the seed's generator. Out: a [`Plan`]. Every choice is drawn here or from generators forked here, so a plan can be
+//! printed and read. Deliberately absent: what follows from it.
+
+use std::time::Duration;
+
+use edge_door::sim::{DiskConfig, LinkConfig, Rng};
+
+use crate::pop::{Death, Setup};
+
+/// See the head of this file.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) setup: Setup,
+    pub(crate) link: LinkConfig,
+    /// Players; each has one or two devices.
+    pub(crate) devices: Vec<u8>,
+    pub(crate) servers: u8,
+    /// How long trouble lasts; afterwards everything must come to its end.
+    pub(crate) length: Duration,
+    /// Mean time between two facts of one client.
+    pub(crate) pace: Duration,
+    /// By time.
+    pub(crate) troubles: Vec<(Duration, Trouble)>,
+}
+
+/// One thing that goes wrong, or merely happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// The daemon dies and is back after `down`; with a fuse, the power goes once more during that recovery.
+    Death { death: Death, down: Duration, fuse: Option<u32> },
+    /// A client and the site do not reach each other.
+    Cut { client: usize, lasts: Duration },
+    /// The network changes for everybody.
+    Weather(Box<LinkConfig>),
+    /// A client goes on from another address.
+    Rebind { client: usize },
+    /// A client opens a second connection while the first is alive.
+    Supersede { client: usize },
+    /// A client closes its connection and comes back.
+    Close { client: usize },
+    /// A client's process dies and comes back.
+    ClientDeath { client: usize },
+    /// A burst of facts at once.
+    Burst { client: usize, facts: u32 },
+    /// A newer bundle arrives.
+    Swap,
+    /// A bundle arrives that must be refused.
+    Spoiled,
+    /// One shard's thread stands still.
+    Stall { shard: usize, lasts: Duration },
+    /// The next sync of the spool's disk fails.
+    SyncFailure,
+    /// A cut of the ledger.
+    LedgerCut,
+}
+
+/// Milliseconds of a range, as a duration.
+fn ms(rng: &mut Rng, from: u64, to: u64) -> Duration {
+    Duration::from_micros(from * 1000 + rng.below((to - from) * 1000 + 1))
+}
+
+fn pick(rng: &mut Rng, from: u64, to: u64) -> usize {
+    (from + rng.below(to - from + 1)) as usize
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(crate) fn draw(rng: &mut Rng) -> Plan {
+        let devices: Vec<u8> = (0..pick(rng, 1, 3)).map(|_| 1 + u8::from(rng.chance(400_000))).collect();
+        let servers = rng.below(3) as u8;
+        let clients = devices.iter().map(|d| usize::from(*d)).sum::<usize>() + usize::from(servers);
+        let setup = setup(rng);
+        let length = ms(rng, 3_000, 12_000);
+        let troubles = troubles(rng, clients, usize::from(setup.shards), length);
+        Plan { link: weather(rng), devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
+    }
+}
+
+fn setup(rng: &mut Rng) -> Setup {
+    let mut sessions = edge_session::Config::default();
+    sessions.window_events = [pick(rng, 2, 48) as u32; 4];
+    sessions.receipt_batch = pick(rng, 1, 16) as u32;
+    sessions.receipt_delay = ms(rng, 0, 25);
+    sessions.retry_above = if rng.chance(300_000) { 0 } else { 64 };
+    let shard = edge_shard::Config {
+        forward_slots: pick(rng, 1, 32),
+        back_slots: pick(rng, 4, 64),
+        record_slots: pick(rng, 1, 32),
+        waiting_slots: pick(rng, 2, 64),
+        ..edge_shard::Config::default()
+    };
+    let spool = edge_spool::Config {
+        segment_bytes: 32 << 10,
+        record_bytes_max: 16 << 10,
+        batch_bytes_max: 17 << 10,
+        queue_bytes_max: pick(rng, 17, 64) << 10,
+        commit_window: ms(rng, 0, 3),
+        log_bytes_max: 8 << 20,
+        checkpoint_every_bytes: 32 << 10,
+        checkpoint_piece_bytes: 1 << 10,
+        ballast_bytes: 4 << 10,
+        cursor_interval: ms(rng, 5, 100),
+        retry_interval: Duration::from_millis(50),
+        lanes: pick(rng, 1, 8) as u16,
+        ..edge_spool::Config::default()
+    };
+    // Now and then a disk that is slower than the network.
+    let jitter = if rng.chance(200_000) { ms(rng, 20, 120) } else { ms(rng, 0, 4) };
+    Setup {
+        shards: if rng.chance(250_000) { 3 } else { 2 },
+        sessions,
+        shard,
+        spool,
+        disk: DiskConfig { latency: Duration::from_micros(50), jitter, ..DiskConfig::default() },
+        ring_slots: pick(rng, 1, 16),
+        spool_slots: pick(rng, 1, 16),
+        hop: Duration::from_micros(20),
+        wake: ms(rng, 0, 3),
+    }
+}
+
+fn weather(rng: &mut Rng) -> LinkConfig {
+    let bad = rng.chance(600_000);
+    let up_to = |rng: &mut Rng, most: u64| if bad { rng.below(most) as u32 } else { 0 };
+    LinkConfig {
+        latency: ms(rng, 1, 40),
+        jitter: ms(rng, 0, 20),
+        loss_ppm: up_to(rng, 100_000),
+        duplicate_ppm: up_to(rng, 50_000),
+        reorder_ppm: up_to(rng, 100_000),
+        reorder_delay: ms(rng, 1, 60),
+        corrupt_ppm: up_to(rng, 20_000),
+        mtu_bytes: if rng.chance(150_000) { 1_260 } else { 1_472 },
+    }
+}
+
+fn troubles(rng: &mut Rng, clients: usize, shards: usize, length: Duration) -> Vec<(Duration, Trouble)> {
+    let count = pick(rng, 4, 16);
+    let mut troubles: Vec<(Duration, Trouble)> =
+        (0..count).map(|_| (rng.duration(length), trouble(rng, clients, shards))).collect();
+    troubles.push((rng.duration(length), Trouble::LedgerCut));
+    troubles.sort_by_key(|(at, _)| *at);
+    troubles
+}
+
+fn trouble(rng: &mut Rng, clients: usize, shards: usize) -> Trouble {
+    let client = rng.index(clients);
+    match rng.below(100) {
+        0..15 => {
+            let death = if rng.chance(400_000) { Death::Kill } else { Death::PowerLoss };
+            let fuse = if rng.chance(250_000) { Some(rng.below(20) as u32) } else { None };
+            Trouble::Death { death, down: ms(rng, 1, 1_500), fuse }
+        }
+        15..23 => Trouble::Cut { client, lasts: ms(rng, 50, 7_000) },
+        23..28 => Trouble::Weather(Box::new(weather(rng))),
+        28..36 => Trouble::Rebind { client },
+        36..44 => Trouble::Supersede { client },
+        44..50 => Trouble::Close { client },
+        50..58 => Trouble::ClientDeath { client },
+        58..68 => Trouble::Burst { client, facts: pick(rng, 5, 60) as u32 },
+        68..76 => Trouble::Swap,
+        76..80 => Trouble::Spoiled,
+        80..88 => Trouble::Stall { shard: rng.index(shards), lasts: ms(rng, 1, 400) },
+        88..92 => Trouble::SyncFailure,
+        _ => Trouble::LedgerCut,
+    }
+}

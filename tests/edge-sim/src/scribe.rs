@@ -1,0 +1,78 @@
+//! What every part of a story writes into: the trace, the fault mix, and the promises found broken.
+//!
+//! In: notes, counts, violations. Out: the same, at the end. Deliberately absent: judgement; the checkers decide what is a
+//! violation.
+
+use std::fmt;
+use std::time::Duration;
+
+use edge_door::sim::SimClock;
+
+use crate::mix::Mix;
+use crate::trace::Trace;
+
+/// A broken promise of `architecture.md`, or what the story demands besides.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Promise {
+    /// A receipted event's commands and state are on disk and take effect once.
+    P1,
+    /// A player's commands reach the upstream in order.
+    P2,
+    /// No evaluation sees two revisions; a bad bundle never activates.
+    P6,
+    /// Every event and command ends in one counted place.
+    P8,
+    /// No receipt before its fsync.
+    Receipt,
+    /// The protocol, as the client sees it.
+    Protocol,
+    /// With the faults over, everything comes to an end.
+    Liveness,
+}
+
+/// What was found broken, and when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Which promise.
+    pub promise: Promise,
+    /// Virtual time since the story's beginning.
+    pub at: Duration,
+    /// What was seen, and what should have been.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} broken at {:.6} s: {}", self.promise, self.at.as_secs_f64(), self.what)
+    }
+}
+
+/// See the head of this file.
+pub(crate) struct Scribe {
+    pub(crate) clock: SimClock,
+    pub(crate) trace: Trace,
+    pub(crate) mix: Mix,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// More say nothing new.
+const VIOLATIONS_MAX: usize = 20;
+
+impl Scribe {
+    pub(crate) fn new(clock: SimClock, keep_trace: bool) -> Scribe {
+        Scribe { clock, trace: Trace::new(keep_trace), mix: Mix::default(), violations: Vec::new() }
+    }
+
+    /// One line of the trace.
+    pub(crate) fn note(&mut self, words: fmt::Arguments<'_>) {
+        self.trace.note(self.clock.elapsed(), words);
+    }
+
+    /// A broken promise.
+    pub(crate) fn broken(&mut self, promise: Promise, what: String) {
+        self.note(format_args!("BROKEN {promise:?}: {what}"));
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations.push(Violation { promise, at: self.clock.elapsed(), what });
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A disk that is watched: which records are durable, and since when.
+//!
+//! Stands between the spool and the simulated disk and sees every operation pass. It knows the drawn layout of segments and
+//! records (the crate root of `edge-spool`) and the contract of the disk's door, and nothing of the spool's own idea of what
+//! is committed. In: operations and their ends. Out: [`Watch::durable_at`]. A fuse can blow in the midst of recovery.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use edge_door::sim::{Rng, SimClock, SimDisk};
+use edge_door::{Disk, DiskOp, FileName, OpId};
+use edge_event::{Position, StartEpoch};
+
+const SEGMENT_HEADER_BYTES: usize = 64;
+const RECORD_HEADER_BYTES: usize = 48;
+const KIND_EPOCH: u8 = 5;
+
+/// What was seen so far; outlives the daemon.
+pub(crate) struct Watch {
+    clock: SimClock,
+    /// Records of ended writes that no sync covers yet, by file.
+    written: BTreeMap<FileName, Vec<Position>>,
+    /// Records that a sync of their file covers, whose file's name no sync of the directory covers yet.
+    nameless: BTreeMap<FileName, Vec<Position>>,
+    /// Records that a failed sync should have covered: no later one makes them durable.
+    doomed: Vec<Position>,
+    created: Vec<FileName>,
+    named: BTreeSet<FileName>,
+    durable: BTreeMap<Position, Duration>,
+    /// What each epoch's first record says about the log before it.
+    kept: BTreeMap<StartEpoch, Position>,
+}
+
+/// An operation on its way.
+enum Flight {
+    Write { file: FileName, records: Vec<Position> },
+    /// `covers`: how many of the file's written records it makes durable.
+    Sync { file: FileName, covers: usize },
+    SyncDir { covers: usize },
+    Create { file: FileName },
+    Other,
+}
+
+/// The door that a daemon's spool gets.
+pub(crate) struct WatchedDisk {
+    disk: SimDisk,
+    watch: Rc<RefCell<Watch>>,
+    flights: BTreeMap<OpId, Flight>,
+    /// Blocking operations that still succeed.
+    fuse: Option<u32>,
+}
+
+impl Watch {
+    pub(crate) fn new(clock: SimClock) -> Watch {
+        Watch {
+            clock,
+            written: BTreeMap::new(),
+            nameless: BTreeMap::new(),
+            doomed: Vec::new(),
+            created: Vec::new(),
+            named: BTreeSet::new(),
+            durable: BTreeMap::new(),
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// Since when a record is durable, in virtual time; `None` where it is not.
+    pub(crate) fn durable_at(&self, position: Position) -> Option<Duration> {
+        self.durable.get(&position).copied()
+    }
+
+    /// Up to where the log before an epoch was kept, by the epoch's own first record.
+    pub(crate) fn kept(&self, epoch: StartEpoch) -> Option<Position> {
+        self.kept.get(&epoch).copied()
+    }
+
+    /// The power is gone and has come back: what is still there, is there for good. What is not is never asked for again,
+    /// because recovery does not keep it.
+    fn on_power_loss(&mut self, survivors: &[(FileName, u64)]) {
+        let now = self.clock.elapsed();
+        let written = std::mem::take(&mut self.written).into_values().flatten();
+        let nameless = std::mem::take(&mut self.nameless).into_values().flatten();
+        let unsure = written.chain(nameless).chain(std::mem::take(&mut self.doomed));
+        for position in unsure {
+            self.durable.entry(position).or_insert(now);
+        }
+        self.created.clear();
+        self.named = survivors.iter().map(|(name, _)| name.clone()).filter(is_segment).collect();
+    }
+
+    fn begin(&mut self, op: &DiskOp) -> Flight {
+        match op {
+            DiskOp::Write { file, offset, data } if is_segment(file) => {
+                Flight::Write { file: file.clone(), records: self.records_in(*offset, data) }
+            }
+            DiskOp::Sync { file } if is_segment(file) => {
+                Flight::Sync { file: file.clone(), covers: self.written.get(file).map_or(0, Vec::len) }
+            }
+            DiskOp::SyncDir => Flight::SyncDir { covers: self.created.len() },
+            DiskOp::Create { file, .. } if is_segment(file) => Flight::Create { file: file.clone() },
+            _ => Flight::Other,
+        }
+    }
+
+    fn end(&mut self, flight: Flight, ended_well: bool) {
+        match flight {
+            Flight::Write { file, records } if ended_well => self.written.entry(file).or_default().extend(records),
+            Flight::Sync { file, covers } => {
+                let Some(written) = self.written.get_mut(&file) else { return };
+                let covered: Vec<Position> = written.drain(..covers).collect();
+                if ended_well {
+                    self.synced(file, covered);
+                } else {
+                    self.doomed.extend(covered);
+                }
+            }
+            Flight::SyncDir { covers } if ended_well => {
+                for file in self.created.drain(..covers).collect::<Vec<_>>() {
+                    self.named.insert(file.clone());
+                    let records = self.nameless.remove(&file).unwrap_or_default();
+                    self.synced(file, records);
+                }
+            }
+            Flight::Create { file } if ended_well => self.created.push(file),
+            Flight::Write { .. } | Flight::SyncDir { .. } | Flight::Create { .. } | Flight::Other => {}
+        }
+    }
+
+    fn synced(&mut self, file: FileName, records: Vec<Position>) {
+        let now = self.clock.elapsed();
+        if self.named.contains(&file) {
+            self.durable.extend(records.into_iter().map(|position| (position, now)));
+        } else {
+            self.nameless.entry(file).or_default().extend(records);
+        }
+    }
+
+    /// Reads the positions of the records in a write.
+    fn records_in(&mut self, offset: u64, data: &Bytes) -> Vec<Position> {
+        let mut records = Vec::new();
+        let mut at = if offset == 0 { SEGMENT_HEADER_BYTES } else { 0 };
+        while let Some(header) = data.get(at..at + RECORD_HEADER_BYTES) {
+            let payload_bytes = u32::from_le_bytes(header[..4].try_into().expect("four bytes")) as usize;
+            let kind = header[8];
+            if kind == 0 {
+                break;
+            }
+            let position = position(&header[16..32]);
+            if kind == KIND_EPOCH
+                && let Some(payload) = data.get(at + RECORD_HEADER_BYTES..at + RECORD_HEADER_BYTES + 16)
+            {
+                self.kept.insert(position.epoch, self::position(payload));
+            }
+            records.push(position);
+            at += (RECORD_HEADER_BYTES + payload_bytes).next_multiple_of(8);
+        }
+        records
+    }
+}
+
+fn position(bytes: &[u8]) -> Position {
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    Position { epoch: StartEpoch(number(0)), n: number(8) }
+}
+
+fn is_segment(file: &FileName) -> bool {
+    file.starts_with("seg-")
+}
+
+impl WatchedDisk {
+    pub(crate) fn new(disk: SimDisk, watch: Rc<RefCell<Watch>>) -> WatchedDisk {
+        WatchedDisk { disk, watch, flights: BTreeMap::new(), fuse: None }
+    }
+
+    /// When the next operation ends.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.disk.next_due()
+    }
+
+    /// Lets the power fail after so many more blocking operations.
+    pub(crate) fn set_fuse(&mut self, operations: Option<u32>) {
+        self.fuse = operations;
+    }
+
+    /// The process dies, the kernel lives on. Writes in flight may have been carried out.
+    pub(crate) fn abandon(&mut self, rng: &mut Rng) {
+        self.disk.abandon(rng);
+        let mut watch = self.watch.borrow_mut();
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            if matches!(flight, Flight::Write { .. } | Flight::Create { .. }) {
+                watch.end(flight, true);
+            }
+        }
+    }
+
+    /// The power fails.
+    pub(crate) fn crash(&mut self, rng: &mut Rng) {
+        self.disk.crash(rng);
+        let survivors = self.disk.list().unwrap_or_default();
+        let mut watch = self.watch.borrow_mut();
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            if matches!(flight, Flight::Write { .. }) {
+                watch.end(flight, true);
+            }
+        }
+        watch.on_power_loss(&survivors);
+    }
+}
+
+impl Disk for WatchedDisk {
+    fn submit(&mut self, id: OpId, op: DiskOp) {
+        let flight = self.watch.borrow_mut().begin(&op);
+        self.flights.insert(id, flight);
+        self.disk.submit(id, op);
+    }
+
+    fn poll(&mut self) -> Option<(OpId, io::Result<()>)> {
+        let (id, end) = self.disk.poll()?;
+        if let Some(flight) = self.flights.remove(&id) {
+            self.watch.borrow_mut().end(flight, end.is_ok());
+        }
+        Some((id, end))
+    }
+
+    fn blocking(&mut self, op: DiskOp) -> io::Result<()> {
+        if let Some(left) = &mut self.fuse {
+            let Some(less) = left.checked_sub(1) else {
+                return Err(io::Error::other("the power failed"));
+            };
+            *left = less;
+        }
+        let flight = self.watch.borrow_mut().begin(&op);
+        let end = self.disk.blocking(op);
+        self.watch.borrow_mut().end(flight, end.is_ok());
+        end
+    }
+
+    fn list(&mut self) -> io::Result<Vec<(FileName, u64)>> {
+        self.disk.list()
+    }
+
+    fn read(&mut self, file: &FileName, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        self.disk.read(file, offset, out)
+    }
+}
