@@ -133,11 +133,11 @@ pub struct SpoolStatus {
 /// Both ends of the ledger: what was accepted, and where it ended. Counted independently of each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
-    /// Events that sessions accepted (duplicates among them).
+    /// Events that were accepted and sent to their owners, duplicates among them.
     pub accepted: u64,
     /// Events that had been accepted before: dropped by identity.
     pub duplicate: u64,
-    /// Events refused by the catalogue at the owner.
+    /// Events that the catalogue refused before they were accepted; counted apart.
     pub rejected: u64,
     /// Ended as: at least one command.
     pub commanded: u64,
@@ -164,7 +164,7 @@ pub struct Ledger {
 impl Ledger {
     /// Accepted events that ended nowhere, or somewhere twice. Must be 0.
     pub const fn residual_events(&self) -> i64 {
-        let ended = self.duplicate + self.rejected + self.commanded + self.suppressed + self.no_match + self.in_flight;
+        let ended = self.duplicate + self.commanded + self.suppressed + self.no_match + self.in_flight;
         self.accepted as i64 - ended as i64
     }
 

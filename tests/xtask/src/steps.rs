@@ -65,7 +65,10 @@ pub(crate) fn sim(arguments: &[&str]) -> Result<()> {
 /// The README's first command, headless, and the recorded events where they are at hand.
 fn demo() -> Result<()> {
     let daemon = tools::target_dir().join("release/edge-router");
-    step("The demo runs and its ledger closes", at_root(Command::new(&daemon).args(["demo", "--json", "--for", "5s"])))?;
+    step(
+        "The demo runs and its ledger closes",
+        at_root(Command::new(&daemon).args(["demo", "--json", "--for", "5s"])),
+    )?;
     if let Some(events) = std::env::var_os("EDGE_EVENTS") {
         step(
             "Every recorded event runs through",
