@@ -1,24 +1,250 @@
 //! The demo: a whole daemon with players, made on the spot.
-use std::path::PathBuf;
+//!
+//! ```text
+//! cast (certificate, keys) -> stage (the daemon, in a fresh folder) -> roles -> troupe (clients, real QUIC)
+//!     -> figures, looked at while it plays -> everything receipted, drained -> summary, verdict
+//! ```
+//!
+//! What comes in: [`Options`]; nothing else is needed, since catalogue and rules are built in. What goes out: a view or lines, a
+//! summary, and an exit code: 0 where every promise was kept, 1 where one was broken or something failed, 2 where the options
+//! ask for what cannot be. Deliberately absent: a second way to start a daemon; this one starts as `run` does.
+
+mod cast;
+mod course;
+mod dice;
+mod embedded;
+mod export;
+mod figures;
+mod lines;
+mod mix;
+mod players;
+mod recorded;
+mod roles;
+mod script;
+mod stage;
+mod summary;
+mod view;
+mod watch;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
+
+use anyhow::{Context, Result};
+use edge_door::{Clock as _, Entropy as _};
+use edge_io::{SystemClock, SystemEntropy};
+use rules_catalogue::Catalogue;
+
+use cast::Cast;
+use figures::Figures;
+use players::{Role, Troupe};
+use stage::Stage;
+use summary::{OnDisk, Play, Summary};
+use watch::{Show, Watch};
 
 /// What the demo is told.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// How many players are simulated.
+    /// How many players are simulated, each on a connection of its own.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     players: u32,
-    /// How long to run, e.g. `30s`; without it until `q` or Ctrl-C, and 10 s where nobody watches.
+    /// How long to play, e.g. `30s`, `2min`; by default until `q` or Ctrl-C, and 10 s where nobody watches.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
-    run_for: Option<Duration>,
-    /// Write config, catalogue, rules, keys and a token into this empty folder, and end.
-    #[arg(long, value_name = "DIR")]
+    play_for: Option<Duration>,
+    /// The seed of the simulated players; by default another one each time.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many recorded seconds pass in one: 10 for simulated players; a recording is played as fast as it goes.
+    #[arg(long, value_name = "N", value_parser = speed)]
+    speed: Option<f64>,
+    /// Play a recording (gzip, one JSON event a line), each of its players on a connection of its own.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["players", "seed"])]
+    events: Option<PathBuf>,
+    /// Send the recording's camera, selection and control-group events reliably, too.
+    #[arg(long, requires = "events")]
+    all_reliable: bool,
+    /// Lines of text, even on a terminal.
+    #[arg(long)]
+    no_tui: bool,
+    /// One JSON object with all figures on standard output, at the end.
+    #[arg(long)]
+    json: bool,
+    /// Write config, catalogue, rules, certificate, keys and tokens into this empty folder to start from, and end.
+    #[arg(long, value_name = "DIR", exclusive = true)]
     write: Option<PathBuf>,
 }
-fn duration(_: &str) -> Result<Duration, String> {
-    Ok(Duration::ZERO)
+
+/// How fast simulated players play: ten seconds of play in one, so that matches end while one watches.
+const SIMULATED_SPEED: f64 = 10.0;
+/// How long a demo lasts that nobody watches.
+const UNWATCHED: Duration = Duration::from_secs(10);
+/// At the end: how long receipts may take.
+const RECEIPTS_WITHIN: Duration = Duration::from_secs(60);
+/// From this speed on players do more than a player may.
+const WIDE_FROM: f64 = 20.0;
+
+/// Plays the demo, or writes the folder.
+pub(crate) fn run(options: Options) -> ExitCode {
+    let done = match &options.write {
+        Some(directory) => write(directory).map(|()| true),
+        None => play(&options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            say_aside(&format!("demo: {why:#}"));
+            ExitCode::FAILURE
+        }
+    }
 }
-pub(crate) fn run(_o: Options) -> ExitCode {
-    ExitCode::SUCCESS
+
+fn write(directory: &Path) -> Result<()> {
+    export::write(directory, &Cast::make()?, &embedded::catalogue(), SystemClock.unix_millis())?;
+    let shown = directory.display();
+    say(&format!(
+        "wrote {shown}\n\n    edge-router run --config {shown}/{}\n\nand see {shown}/README.md",
+        export::CONFIG
+    ));
+    Ok(())
+}
+
+/// Says whether every promise was kept.
+fn play(options: &Options) -> Result<bool> {
+    let catalogue = embedded::catalogue();
+    let seed = options.seed.unwrap_or_else(|| SystemEntropy.next_u64() >> 32);
+    let speed = options.speed.or(options.events.is_none().then_some(SIMULATED_SPEED));
+    let (roles, events) = roles(options, &catalogue, seed, speed)?;
+    let cast = Arc::new(Cast::make()?);
+    let stage = Stage::open(&cast, &catalogue, speed.is_none_or(|speed| speed >= WIDE_FROM))?;
+    let play = Play {
+        mode: if options.events.is_some() { "recorded" } else { "simulated" },
+        players: roles.iter().filter(|role| matches!(role.part, players::Part::Player(_))).count() as u64,
+        seed: options.events.is_none().then_some(seed),
+        speed,
+        file: options.events.clone(),
+        directory: stage.directory.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("players")
+        .enable_all()
+        .build()
+        .context("cannot start the players' threads")?;
+    let entered = runtime.enter();
+    let mut troupe = Troupe::gather(&cast, stage.daemon.address(), *catalogue.digest(), roles)?;
+    drop(entered);
+    let show = Show::new(!options.no_tui && !options.json && std::io::stdout().is_terminal(), options.json);
+    if !show.is_view() {
+        say_aside(&format!("{}; in {}", play.headline(), stage.directory.display()));
+    }
+    let play_for = options.play_for.or((!show.is_view() && events.is_none()).then_some(UNWATCHED));
+    let mut watch = Watch::new(&runtime, &stage, events)?;
+    runtime.block_on(troupe.connected())?;
+    let entered = runtime.enter();
+    troupe.begin();
+    drop(entered);
+    watch.until_end(show, &play.headline(), &troupe, play_for)?;
+
+    let unsent = troupe.tally().unsent.load(std::sync::atomic::Ordering::Relaxed);
+    let played = troupe.tally().played.load(std::sync::atomic::Ordering::Relaxed);
+    let clients = runtime.block_on(troupe.end(RECEIPTS_WITHIN))?;
+    let elapsed = watch.elapsed();
+    let commands = stage.commands();
+    let last = stage.close()?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+
+    let on_disk = OnDisk::count(&commands)?;
+    let mut figures = Figures::new(elapsed, &last, &clients, unsent);
+    figures.pace(&Figures::default());
+    if let Some(events) = events {
+        figures.progress(played, events);
+    }
+    let broken = summary::broken(&figures, &last, &on_disk);
+    let kept = broken.is_empty();
+    let summary = Summary { play, figures, on_disk, broken };
+    say(&if options.json { summary.to_json() } else { summary.to_text() });
+    Ok(kept)
+}
+
+/// Who plays, and how many events a recording holds.
+fn roles(
+    options: &Options,
+    catalogue: &Arc<Catalogue>,
+    seed: u64,
+    speed: Option<f64>,
+) -> Result<(Vec<Role>, Option<u64>)> {
+    let Some(path) = &options.events else {
+        let speed = speed.unwrap_or(SIMULATED_SPEED);
+        return Ok((roles::simulated(catalogue, seed, options.players, speed)?, None));
+    };
+    say_aside(&format!("reading {}", path.display()));
+    let recorded = recorded::read(path, catalogue)?;
+    let (events, matches, players) = (recorded.events, recorded.matches, recorded.tracks.len());
+    say_aside(&format!("{} events of {players} players in {matches} matches", figures::grouped(events)));
+    Ok((roles::recorded(recorded, speed, options.all_reliable), Some(events)))
+}
+
+/// Writes to standard output; nobody there is no reason to fail.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+}
+
+/// Writes to standard error.
+fn say_aside(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// `500ms`, `30s`, `2min`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("`{text}` is no duration; write e.g. 500ms, 30s, 2min, 1h");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(expected()),
+    };
+    match number.checked_mul(millis) {
+        Some(ms) if (1..=30 * 24 * 3_600_000).contains(&ms) => Ok(Duration::from_millis(ms)),
+        _ => Err(format!("`{text}` is out of range: 1ms to 30 days")),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
+        _ => Err(format!("`{text}` is no speed; write e.g. 1, 10, 0.5")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        let read = |text| duration(text).map(|d| d.as_millis());
+        assert_eq!(read("500ms"), Ok(500));
+        assert_eq!(read("30s"), Ok(30_000));
+        assert_eq!((read("2min"), read("2m")), (Ok(120_000), Ok(120_000)));
+        assert_eq!(read("1h"), Ok(3_600_000));
+        for wrong in ["", "s", "30", "-1s", "1.5s", "30 s", "0s", "99999999999999999999s", "10000h", "3d"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn speeds_are_above_zero() {
+        assert_eq!(speed("0.5"), Ok(0.5));
+        for wrong in ["", "0", "-1", "NaN", "inf", "fast"] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,0 +1,166 @@
+//! Who plays what: simulated players with their game servers, or the players of a recording.
+//!
+//! What comes in: scripts or tracks, and how fast time passes. What goes out: [`Role`]s. Deliberately absent: connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use rules_catalogue::{Catalogue, EventType};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::cast::Bearer;
+use super::dice::Dice;
+use super::mix::Mix;
+use super::players::{Attested, Line, Part, Role};
+use super::recorded::{Recorded, is_high_rate};
+use super::script::{Happening, MatchResult, Script};
+
+/// Game servers of the simulated players.
+const GAME_SERVERS: usize = 2;
+/// What a game server may have yet to send.
+const ATTESTED_MAX: usize = 4_096;
+/// What simulated players connect with, and how frequent it is.
+const PLATFORMS: [(&str, f64); 4] = [("pc", 0.6), ("ps5", 0.2), ("xbox", 0.12), ("mobile", 0.08)];
+const LOCALES: [(&str, f64); 5] = [("en-US", 0.4), ("de-DE", 0.2), ("pt-BR", 0.15), ("ko-KR", 0.15), ("zh-CN", 0.1)];
+const REGIONS: [(&str, f64); 3] = [("us", 0.5), ("eu", 0.35), ("kr", 0.15)];
+const BUILD: &str = "5.0.14";
+
+/// Simulated players, and the game servers that attest their matches' results.
+///
+/// # Errors
+/// The embedded catalogue does not know an event type of the table.
+pub(crate) fn simulated(catalogue: &Arc<Catalogue>, seed: u64, players: u32, speed: f64) -> Result<Vec<Role>> {
+    let mix = Arc::new(Mix::embedded());
+    let recorded = mix.types.iter().map(|of| {
+        let known = catalogue.event_type_of_record(&of.name);
+        known.cloned().with_context(|| format!("the catalogue has no event type for `{}`", of.name))
+    });
+    let types: Arc<[EventType]> = recorded.collect::<Result<_>>()?;
+    let finished = catalogue.event_type_by_name("MatchFinished").context("the catalogue has no `MatchFinished`")?;
+    let mut servers = Vec::new();
+    let mut roles = Vec::new();
+    for number in 0..GAME_SERVERS {
+        let (sender, attested) = mpsc::channel(ATTESTED_MAX);
+        servers.push(sender);
+        let bearer = Bearer { sub: format!("gs-{number}"), ..Bearer::default() };
+        let part = Part::GameServer(attested);
+        roles.push(Role { bearer, build: BUILD.into(), platform: "linux", locale: "en-US", part });
+    }
+    for number in 0..u64::from(players) {
+        let mut dice = Dice::new(seed, &[5, number]);
+        let sub = format!("p{number:05}");
+        let teller = Teller {
+            catalogue: catalogue.clone(),
+            mix: mix.clone(),
+            types: types.clone(),
+            finished: finished.clone(),
+            player: sub.clone(),
+            server: servers[(number / 2) as usize % servers.len()].clone(),
+            speed,
+        };
+        let segments = [("vip", 0.1), ("newcomer", 0.3)].into_iter().filter(|(_, share)| dice.hits(*share));
+        let segments = segments.map(|(name, _)| name.to_owned()).collect();
+        let region = one_of(&mut dice, &REGIONS).to_owned();
+        let (platform, locale) = (one_of(&mut dice, &PLATFORMS), one_of(&mut dice, &LOCALES));
+        let feed = Script::new(mix.clone(), seed, number).filter_map(move |happening| teller.line(happening));
+        let part = Part::Player(Box::new(feed));
+        roles.push(Role { bearer: Bearer { sub, region, segments }, build: BUILD.into(), platform, locale, part });
+    }
+    Ok(roles)
+}
+
+/// The players of a recording. `speed`: how many recorded seconds pass in one; `None`: as fast as they can.
+pub(crate) fn recorded(recorded: Recorded, speed: Option<f64>, all_reliable: bool) -> Vec<Role> {
+    let role = |track: super::recorded::Track| {
+        let bearer = Bearer { sub: track.player.clone(), region: track.region.clone(), segments: Vec::new() };
+        let build = track.build.clone();
+        let feed = track.into_events().map(move |event| Line {
+            at: speed.map_or(Duration::ZERO, |speed| real(f64::from(event.at_ms), speed)),
+            event_type: event.event_type,
+            payload: event.payload,
+            reliable: all_reliable || !event.high_rate,
+            attests: None,
+        });
+        Role { bearer, build, platform: "pc", locale: "en-US", part: Part::Player(Box::new(feed)) }
+    };
+    recorded.tracks.into_iter().map(role).collect()
+}
+
+fn real(game_ms: f64, speed: f64) -> Duration {
+    // Past any demo's end where the speed is tiny.
+    Duration::try_from_secs_f64(game_ms / 1000.0 / speed).unwrap_or(Duration::from_secs(u64::from(u32::MAX)))
+}
+
+fn one_of(dice: &mut Dice, choices: &[(&'static str, f64)]) -> &'static str {
+    let weights: Vec<f64> = choices.iter().map(|(_, weight)| *weight).collect();
+    choices[dice.place(&weights)].0
+}
+
+/// Tells one simulated player's happenings as events.
+struct Teller {
+    catalogue: Arc<Catalogue>,
+    mix: Arc<Mix>,
+    /// By the table's places.
+    types: Arc<[EventType]>,
+    finished: EventType,
+    player: String,
+    server: mpsc::Sender<Attested>,
+    speed: f64,
+}
+
+impl Teller {
+    /// `None` where the table tells of a value that the catalogue forbids; a test holds that there is none.
+    fn line(&self, happening: Happening) -> Option<Line> {
+        let event_type = &self.types[happening.of];
+        let payload = self.catalogue.encode_json(event_type, &happening.fields).ok()?;
+        let attested = happening.result.and_then(|result| self.attested(&result));
+        Some(Line {
+            at: real(happening.at_ms as f64, self.speed),
+            event_type: event_type.id,
+            payload: payload.into(),
+            reliable: !is_high_rate(&self.mix.types[happening.of].name),
+            attests: attested.map(|attested| (self.server.clone(), attested)),
+        })
+    }
+
+    fn attested(&self, result: &MatchResult) -> Option<Attested> {
+        let fields = json!({
+            "player_id": self.player,
+            "match_id": result.match_id,
+            "result": if result.won { "win" } else { "loss" },
+            "mode": result.mode,
+            "seconds": result.seconds,
+            "rating_change": if result.won { 12 } else { -12 },
+        });
+        let payload: Bytes = self.catalogue.encode_json(&self.finished, &fields).ok()?.into();
+        Some(Attested { event_type: self.finished.id, payload })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::embedded;
+
+    #[test]
+    fn simulated_players_send_high_rates_as_datagrams_and_results_are_attested() {
+        let roles = simulated(&embedded::catalogue(), 1, 3, 60.0).unwrap();
+        assert_eq!(roles.len(), GAME_SERVERS + 3);
+        let player = roles.into_iter().last().unwrap();
+        let Part::Player(feed) = player.part else { panic!("players come last") };
+        // An hour of game time in a minute.
+        let lines: Vec<Line> = feed.take_while(|line| line.at < Duration::from_secs(60)).collect();
+        assert!(lines.iter().any(|line| line.attests.is_some()), "an hour holds the end of a match");
+        let datagrams = lines.iter().filter(|line| !line.reliable).count() as f64 / lines.len() as f64;
+        assert!((0.5..0.9).contains(&datagrams), "{datagrams}");
+    }
+
+    #[test]
+    fn a_tiny_speed_is_a_long_wait_and_no_panic() {
+        assert_eq!(real(2_000.0, 2.0), Duration::from_secs(1));
+        assert!(real(1.0, 1e-300) > Duration::from_secs(1 << 30));
+    }
+}
