@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use edge_event::{Command, EventId, Lane, Position, Priority};
+use edge_event::{Action, Command, EventId, Lane, Position, Priority};
 
 /// The place of a command in one spool: its record, and its index among the record's commands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
@@ -33,6 +33,23 @@ pub struct LaneCommand {
     pub rejected: Option<Arc<str>>,
     /// What to do.
     pub command: Command,
+}
+
+impl LaneCommand {
+    /// What it weighs in the bounds on memory, in bytes: its texts and its body, and a flat rate for the rest.
+    pub(crate) fn bytes(&self) -> usize {
+        const FLAT_BYTES: usize = 512;
+        let command = &self.command;
+        let texts = command.package.len() + command.rule.len() + command.player.len();
+        let action = match &command.action {
+            Action::StartWorkflow { workflow, workflow_id, input } => workflow.len() + workflow_id.len() + input.len(),
+            Action::SignalWorkflow { workflow_id, signal, input } => workflow_id.len() + signal.len() + input.len(),
+            Action::CancelWorkflow { workflow_id } => workflow_id.len(),
+            Action::Publish { topic, message } => topic.len() + message.len(),
+            Action::Reply { name, body } => name.len() + body.len(),
+        };
+        FLAT_BYTES + texts + action
+    }
 }
 
 /// `epoch-n-index` in hexadecimal of fixed width: sorts as text in the order of the log.

@@ -54,17 +54,20 @@ struct Quarantine {
 struct Open {
     records: BTreeMap<Position, usize>,
     commands: usize,
+    bytes: usize,
     accepted: Position,
 }
 
 impl Open {
-    fn end_one(&mut self, position: Position) {
+    fn end_one(&mut self, command: &LaneCommand) {
+        let position = command.place.position;
         let left = self.records.get_mut(&position).expect("a command ends once, and after its record was accepted");
         *left -= 1;
         if *left == 0 {
             self.records.remove(&position);
         }
         self.commands -= 1;
+        self.bytes -= command.bytes();
     }
 
     /// Everything up to here has ended.
@@ -82,7 +85,7 @@ impl Forwarder {
             batches: BTreeMap::new(),
             next_batch: 1,
             quarantine: Quarantine::default(),
-            open: Open { records: BTreeMap::new(), commands: 0, accepted: settled },
+            open: Open { records: BTreeMap::new(), commands: 0, bytes: 0, accepted: settled },
             told: settled,
             under_pressure: false,
             ledger: Ledger::default(),
@@ -91,7 +94,7 @@ impl Forwarder {
 
     /// Whether another record may be accepted.
     pub fn wants(&self) -> bool {
-        self.open.commands < self.config.open_max
+        self.open.commands < self.config.open_max && self.open.bytes < OPEN_BYTES_MAX
     }
 
     /// Takes a committed record, in log order.
@@ -115,7 +118,9 @@ impl Forwarder {
         for (index, command) in commands.into_iter().enumerate() {
             let place = Place { position, index: u16::try_from(index).expect("a record has at most 65,536 commands") };
             let event = event.clone();
-            queue.push(LaneCommand { place, lane, priority, revision, event, skipped: 0, rejected: None, command });
+            let command = LaneCommand { place, lane, priority, revision, event, skipped: 0, rejected: None, command };
+            self.open.bytes += command.bytes();
+            queue.push(command);
         }
     }
 
@@ -176,7 +181,7 @@ impl Forwarder {
             }
             End::Delivered => {
                 ledger.delivered += 1;
-                open.end_one(command.place.position);
+                open.end_one(command);
             }
             End::Expired => unreachable!("a sink does not expire commands"),
         });
@@ -191,7 +196,7 @@ impl Forwarder {
             match outcome {
                 Outcome::Delivered if again.is_empty() => {
                     self.ledger.quarantined += 1;
-                    self.open.end_one(command.place.position);
+                    self.open.end_one(&command);
                 }
                 Outcome::Retry { after } if again.is_empty() => {
                     self.quarantine.not_before = Some(now + after);
@@ -217,7 +222,7 @@ impl Forwarder {
             let Some((_, lane)) = oldest.min_by_key(|(place, _)| *place) else { return };
             let Some(shed) = lane.shed_one() else { return };
             self.ledger.shed += 1;
-            self.open.end_one(shed.place.position);
+            self.open.end_one(&shed);
         }
     }
 
@@ -233,7 +238,7 @@ impl Forwarder {
             let (open, ledger) = (&mut self.open, &mut self.ledger);
             let commands = lane.take_batch(id, self.config.batch_max, unix, |command, _| {
                 ledger.expired += 1;
-                open.end_one(command.place.position);
+                open.end_one(command);
             });
             if !commands.is_empty() {
                 self.next_batch += 1;
@@ -258,6 +263,9 @@ impl Forwarder {
         sink.submit(Batch { id, commands });
     }
 }
+
+/// Open commands may weigh this much together, in bytes; one record may go over it.
+const OPEN_BYTES_MAX: usize = 128 << 20;
 
 /// How long a command waits that even the quarantine refuses.
 const REFUSED_QUARANTINE_WAIT: std::time::Duration = std::time::Duration::from_secs(5);

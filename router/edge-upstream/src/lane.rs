@@ -13,6 +13,9 @@ use edge_event::UnixMillis;
 use crate::command::LaneCommand;
 use crate::sink::{BatchId, Outcome};
 
+/// A batch that weighs this much takes no further command.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
 /// An ordered stream of commands.
 #[derive(Debug, Default)]
 pub(crate) struct LaneQueue {
@@ -69,7 +72,7 @@ impl LaneQueue {
         if self.waiting.is_empty() || self.on_its_way.is_some() { None } else { self.not_before }
     }
 
-    /// The next batch, at most `most` commands; those whose deadline has passed are handed to `on_end` instead.
+    /// The next batch, at most `most` commands and [`BATCH_BYTES_MAX`]; those whose deadline has passed are handed to `on_end` instead.
     pub(crate) fn take_batch(
         &mut self,
         id: BatchId,
@@ -79,12 +82,14 @@ impl LaneQueue {
     ) -> Vec<Arc<LaneCommand>> {
         self.not_before = None;
         let mut batch: Vec<Arc<LaneCommand>> = Vec::new();
-        while batch.len() < most {
+        let mut bytes = 0;
+        while batch.len() < most && bytes < BATCH_BYTES_MAX {
             let Some(command) = self.waiting.pop_front() else { break };
             if command.command.deadline.is_some_and(|deadline| deadline <= now) {
                 self.note_skipped(command.skipped);
                 on_end(&command, End::Expired);
             } else {
+                bytes += command.bytes();
                 batch.push(command);
             }
         }
