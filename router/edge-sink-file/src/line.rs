@@ -12,6 +12,10 @@ use serde::de::IgnoredAny;
 
 use crate::time::rfc3339;
 
+/// The last attribute, over everything before it: tells a line that was torn, or mended from two, from a whole one.
+const CRC_NAME: &str = ",\"crc32c\":\"";
+const CRC_END: &str = "\"}";
+
 /// Why a command cannot be a line; it goes to the quarantine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum NotALine {
@@ -37,7 +41,8 @@ pub(crate) fn write_line(
         out.truncate(start);
         return written;
     }
-    out.extend_from_slice(b"}\n");
+    let crc = crc32c::crc32c(&out[start..]);
+    let _ = writeln!(out, "{CRC_NAME}{crc:08x}{CRC_END}");
     Ok(())
 }
 
@@ -125,8 +130,10 @@ fn string(out: &mut Vec<u8>, value: &str) {
     serde_json::to_writer(out, value).expect("writing a string into memory cannot fail");
 }
 
+/// Valid UTF-8 too, and nothing that some reader takes for the end of a line.
 fn is_json_line(body: &[u8]) -> bool {
-    !body.contains(&b'\n') && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    let is_line = !body.iter().any(|b| matches!(b, b'\n' | b'\r'));
+    is_line && std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 /// Stable words.
@@ -167,6 +174,11 @@ struct Attributes<'a> {
 
 /// Reads a line without its newline; `None` when it is not one of ours, whole.
 pub(crate) fn read_line(line: &[u8]) -> Option<Seen> {
+    let (content, tail) = line.split_at_checked(line.len().checked_sub(CRC_NAME.len() + 8 + CRC_END.len())?)?;
+    let expected = format!("{CRC_NAME}{:08x}{CRC_END}", crc32c::crc32c(content));
+    if tail != expected.as_bytes() {
+        return None;
+    }
     let attributes: Attributes<'_> = serde_json::from_slice(line).ok()?;
     Some(Seen {
         spool: attributes.spool.into_owned(),

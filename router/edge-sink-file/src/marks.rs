@@ -15,15 +15,16 @@ use crate::line::{parse_priority, priority_word};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Marks(BTreeMap<(Lane, Priority), Place>);
 
+/// A file's number, and its length in bytes.
+pub(crate) type Cut = (u64, u64);
+
 /// The marks' file.
 #[derive(Serialize, Deserialize)]
 struct Text {
     version: u32,
     spool: String,
-    /// The file before.
-    before: u64,
-    /// Its synced length in bytes; what is behind is no part of it.
-    before_bytes: u64,
+    /// Earlier files that were left after a failed sync, and their synced lengths in bytes: what is behind is no part of them.
+    cuts: Vec<Cut>,
     marks: Vec<(u16, String, String)>,
     /// Of everything above, as it stands here without this field.
     crc: u32,
@@ -42,20 +43,19 @@ impl Marks {
     }
 
     /// The text of a marks' file.
-    pub(crate) fn to_text(&self, spool: &str, before: u64, before_bytes: u64) -> String {
+    pub(crate) fn to_text(&self, spool: &str, cuts: &[Cut]) -> String {
         let marks = self
             .0
             .iter()
             .map(|((lane, priority), place)| (lane.0, priority_word(*priority).to_string(), place.to_string()));
-        let mut text =
-            Text { version: VERSION, spool: spool.to_string(), before, before_bytes, marks: marks.collect(), crc: 0 };
+        let (cuts, marks) = (cuts.to_vec(), marks.collect());
+        let mut text = Text { version: VERSION, spool: spool.to_string(), cuts, marks, crc: 0 };
         text.crc = checksum(&text);
         serde_json::to_string(&text).expect("plain strings and numbers") + "\n"
     }
 
-    /// Reads a marks' file: the marks, the file before and its synced length. `None` when it is damaged. Marks of another
-    /// spool are of no use and left out.
-    pub(crate) fn from_text(bytes: &[u8], spool: &str) -> Option<(Marks, u64, u64)> {
+    /// Reads a marks' file; `None` when it is damaged. Marks of another spool are of no use and left out.
+    pub(crate) fn from_text(bytes: &[u8], spool: &str) -> Option<(Marks, Vec<Cut>)> {
         let mut text: Text = serde_json::from_slice(bytes).ok()?;
         let crc = std::mem::take(&mut text.crc);
         if text.version != VERSION || crc != checksum(&text) {
@@ -67,7 +67,7 @@ impl Marks {
                 marks.note(Lane(*lane), parse_priority(priority)?, Place::parse(place)?);
             }
         }
-        Some((marks, text.before, text.before_bytes))
+        Some((marks, text.cuts))
     }
 }
 

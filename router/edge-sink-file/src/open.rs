@@ -55,6 +55,10 @@ pub(crate) fn open(disk: &mut dyn Disk, config: &Config, settled: Position) -> R
     numbers.sort_unstable();
     let newest = numbers.last().copied();
     remove_stray_marks(disk, config, &listed, newest.unwrap_or(0))?;
+    while numbers.len() as u64 > config.files_max {
+        let file = files::lines(&config.prefix, numbers.remove(0));
+        disk.blocking(DiskOp::Unlink { file: file.clone() }).map_err(OpenError::disk("removing", &file))?;
+    }
     let Some(number) = newest else {
         create(disk, &files::lines(&config.prefix, 1))?;
         let (marks, report) = (Marks::default(), OpenReport::default());
@@ -63,11 +67,11 @@ pub(crate) fn open(disk: &mut dyn Disk, config: &Config, settled: Position) -> R
     let marks_file = files::marks(&config.prefix, number);
     let has_marks = listed.iter().any(|(name, _)| *name == marks_file);
     let mut report = OpenReport::default();
-    let mut marks = earlier_marks(disk, config, &numbers, has_marks.then_some(&marks_file), &mut report)?;
+    let mut marks = earlier_marks(disk, config, &numbers, has_marks.then_some(&marks_file), settled, &mut report)?;
     let read = read_file(disk, &files::lines(&config.prefix, number), &spool, settled, &mut marks)?;
     report.lines += read.lines;
     report.damaged_lines += read.damaged;
-    report.cut_bytes = read.file_bytes - read.good_bytes;
+    report.cut_bytes += read.file_bytes - read.good_bytes;
     make_durable(disk, &files::lines(&config.prefix, number), &read)?;
     Ok(Opened { number, files: numbers.into(), has_marks, bytes: read.good_bytes, marks, report })
 }
@@ -112,6 +116,7 @@ fn earlier_marks(
     config: &Config,
     numbers: &[u64],
     marks_file: Option<&FileName>,
+    settled: Position,
     report: &mut OpenReport,
 ) -> Result<Marks, OpenError> {
     let spool = config.spool.to_string();
@@ -122,18 +127,32 @@ fn earlier_marks(
             text.extend_from_slice(&chunk);
         }
     }
-    if let Some((marks, before, before_bytes)) = Marks::from_text(&text, &spool) {
-        cut_to(disk, &files::lines(&config.prefix, before), before_bytes)?;
+    if let Some((marks, cuts)) = Marks::from_text(&text, &spool) {
+        for (number, bytes) in cuts {
+            cut_to(disk, &files::lines(&config.prefix, number), bytes)?;
+        }
         return Ok(marks);
     }
     let mut marks = Marks::default();
     let (_, earlier) = numbers.split_last().expect("there is a newest file");
-    for number in earlier {
+    let listed = disk.list().map_err(OpenError::disk("listing", "."))?;
+    let has_lines = |number: u64| {
+        let file = files::lines(&config.prefix, number);
+        listed.iter().any(|(name, len)| *name == file && *len > 0)
+    };
+    let last = numbers.iter().copied().rfind(|number| has_lines(*number));
+    for &number in earlier {
         report.read_all_files = true;
-        // Everything before the newest file was synced: nothing of it is a torn tail.
-        let read = read_file(disk, &files::lines(&config.prefix, *number), &spool, FAR, &mut marks)?;
+        let file = files::lines(&config.prefix, number);
+        // A file that another one with lines follows was synced whole: nothing of it is a torn tail.
+        let is_last = last == Some(number);
+        let read = read_file(disk, &file, &spool, if is_last { settled } else { FAR }, &mut marks)?;
         report.lines += read.lines;
         report.damaged_lines += read.damaged;
+        if is_last {
+            report.cut_bytes += read.file_bytes - read.good_bytes;
+            make_durable(disk, &file, &read)?;
+        }
     }
     Ok(marks)
 }
@@ -233,6 +252,8 @@ struct Lines<'a> {
     at: u64,
     read_to: u64,
     buffer: Vec<u8>,
+    /// What of the buffer was given out.
+    given: usize,
 }
 
 struct Line {
@@ -243,7 +264,7 @@ struct Line {
 
 impl<'a> Lines<'a> {
     fn new(disk: &'a mut dyn Disk, file: &'a FileName) -> Lines<'a> {
-        Lines { disk, file, at: 0, read_to: 0, buffer: Vec::new() }
+        Lines { disk, file, at: 0, read_to: 0, buffer: Vec::new(), given: 0 }
     }
 
     /// The next bytes of the file, as they come.
@@ -256,26 +277,30 @@ impl<'a> Lines<'a> {
     }
 
     fn next(&mut self) -> Result<Option<Line>, OpenError> {
-        let mut searched = 0;
+        let mut searched = self.given;
         loop {
-            let newline = self.buffer[searched..].iter().position(|b| *b == b'\n').map(|at| searched + at);
-            if let Some(end) = newline {
-                let mut bytes: Vec<u8> = self.buffer.drain(..=end).collect();
-                bytes.pop();
-                self.at += end as u64 + 1;
-                return Ok(Some(Line { bytes, is_whole: true }));
+            let newline = self.buffer[searched..].iter().position(|b| *b == b'\n');
+            if let Some(ahead) = newline {
+                return Ok(Some(self.give(searched + ahead, true)));
             }
+            let waiting = self.buffer.len() - self.given;
+            let more = if waiting > LINE_BYTES_MAX { None } else { self.chunk()? };
+            let Some(more) = more else {
+                return Ok((waiting > 0).then(|| self.give(self.buffer.len(), false)));
+            };
+            self.buffer.drain(..self.given);
+            self.given = 0;
             searched = self.buffer.len();
-            let more = if searched > LINE_BYTES_MAX { None } else { self.chunk()? };
-            match more {
-                Some(more) => self.buffer.extend_from_slice(&more),
-                None if self.buffer.is_empty() => return Ok(None),
-                None => {
-                    let bytes = std::mem::take(&mut self.buffer);
-                    self.at += bytes.len() as u64;
-                    return Ok(Some(Line { bytes, is_whole: false }));
-                }
-            }
+            self.buffer.extend_from_slice(&more);
         }
+    }
+
+    /// The line that ends at `end` of the buffer, its newline not counted.
+    fn give(&mut self, end: usize, is_whole: bool) -> Line {
+        let bytes = self.buffer[self.given..end].to_vec();
+        let taken = bytes.len() + usize::from(is_whole);
+        self.given += taken;
+        self.at += taken as u64;
+        Line { bytes, is_whole }
     }
 }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::OpenError;
 use crate::files;
 use crate::line::write_line;
-use crate::marks::Marks;
+use crate::marks::{Cut, Marks};
 use crate::open::{OpenReport, Opened, open};
 
 /// Lines gathered for one write at most, unless a single batch is longer.
@@ -40,9 +40,13 @@ pub struct FileSink {
     marks: Marks,
     queue: VecDeque<Batch>,
     queue_bytes: usize,
+    /// Lines that wait to be written, until there is a file for them.
+    gathered: Option<(Append, Bytes)>,
     work: Work,
     /// A sync of the file failed: it is left.
     is_suspect: bool,
+    /// Files that were left so, with what they hold for certain: a crash may bring back what was taken back.
+    cuts: Vec<Cut>,
     /// Whether the file has marks beside it.
     has_marks: bool,
     /// For the next file to be tried.
@@ -60,14 +64,17 @@ enum Work {
     Syncing(Append),
     /// A failed write is taken back.
     TakingBack,
+    /// And that is made durable.
+    SyncingBack,
     /// The steps to the next file, one after the other.
     Rotating {
         steps: VecDeque<DiskOp>,
         to: u64,
     },
-    /// Files beyond the bound are removed, one after the other.
-    Retiring {
+    /// Files that nobody needs are removed, one after the other.
+    Removing {
         steps: VecDeque<DiskOp>,
+        then: Box<Work>,
     },
     Waiting(Instant),
 }
@@ -99,8 +106,10 @@ impl FileSink {
             marks,
             queue: VecDeque::new(),
             queue_bytes: 0,
+            gathered: None,
             work: Work::Idle,
             is_suspect: false,
+            cuts: Vec::new(),
             has_marks,
             next_number: number + 1,
             next_op: 0,
@@ -117,7 +126,10 @@ impl FileSink {
 
     /// Whether everything submitted is answered.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && matches!(self.work, Work::Idle | Work::Waiting(_)) && self.answers.is_empty()
+        self.queue.is_empty()
+            && self.gathered.is_none()
+            && matches!(self.work, Work::Idle | Work::Waiting(_))
+            && self.answers.is_empty()
     }
 
     /// The next operation for the disk.
@@ -143,18 +155,23 @@ impl FileSink {
             }
             (Work::Writing(append), Err(error)) => self.on_failed(append, &error, false),
             (Work::Syncing(append), Err(error)) => self.on_failed(append, &error, true),
-            (Work::TakingBack, result) => {
-                // What could not be taken back is behind the synced length, and the file is left with that length noted.
+            (Work::TakingBack, Ok(())) if !self.is_suspect => {
+                let file = self.file();
+                self.push_op(DiskOp::Sync { file });
+                Work::SyncingBack
+            }
+            (Work::TakingBack | Work::SyncingBack, result) => {
+                // What is not taken back for certain is behind the synced length, and the file is left with that noted.
                 self.is_suspect |= result.is_err();
                 Work::Waiting(now + self.config.retry_interval)
             }
             (Work::Rotating { steps, to }, Ok(())) => self.on_step(steps, to),
             (Work::Rotating { to, .. }, Err(error)) => self.on_no_next_file(to, &error, now),
-            (Work::Retiring { steps }, result) => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "an old file of commands could not be removed");
+            (Work::Removing { steps, then }, result) => {
+                if let Err(error) = result.or_else(ignore_missing) {
+                    tracing::warn!(%error, "a file of commands that is not needed could not be removed");
                 }
-                self.retire(steps)
+                self.remove(steps, *then)
             }
             (work @ (Work::Idle | Work::Waiting(_)), _) => {
                 unreachable!("an operation ended that was not on its way: {work:?}")
@@ -169,23 +186,22 @@ impl FileSink {
             Work::Waiting(until) if until <= now => self.work = Work::Idle,
             _ => return,
         }
-        if self.queue.is_empty() {
-            return;
+        while self.gathered.is_none() && !self.queue.is_empty() {
+            let (append, lines) = self.gather();
+            if lines.is_empty() {
+                self.answer(append, None);
+            } else {
+                self.gathered = Some((append, Bytes::from(lines)));
+            }
         }
-        if self.is_suspect || self.bytes >= self.config.rotate_bytes {
-            let to = self.next_number;
-            self.next_number += 1;
-            self.work = self.rotate(to);
-            return;
+        let must_rotate = self.is_suspect || self.bytes >= self.config.rotate_bytes;
+        if self.gathered.is_some() && must_rotate {
+            self.work = self.rotate(self.next_number);
+        } else if let Some((append, data)) = self.gathered.take() {
+            let (file, offset) = (self.file(), self.bytes);
+            self.push_op(DiskOp::Write { file, offset, data });
+            self.work = Work::Writing(append);
         }
-        let (append, lines) = self.gather();
-        if lines.is_empty() {
-            self.answer(append, None);
-            return;
-        }
-        let (file, offset, data) = (self.file(), self.bytes, Bytes::from(lines));
-        self.push_op(DiskOp::Write { file, offset, data });
-        self.work = Work::Writing(append);
     }
 
     /// Takes batches from the queue and makes their lines. What is in the files already needs none.
@@ -196,17 +212,20 @@ impl FileSink {
             self.queue_bytes -= queue_bytes(&batch);
             let mut outcomes = Vec::with_capacity(batch.commands.len());
             for item in batch.commands {
-                if self.marks.has(item.lane, item.priority, item.place) {
-                    outcomes.push(Some(Outcome::Delivered));
-                    continue;
-                }
-                match write_line(&mut lines, &self.config.source, self.config.spool, &item) {
+                // What is refused is refused again, also behind a mark: the quarantine may not have it yet.
+                let start = lines.len();
+                let written = write_line(&mut lines, &self.config.source, self.config.spool, &item);
+                outcomes.push(match written {
+                    Err(why) => Some(Outcome::Reject { reason: why.to_string().into() }),
+                    Ok(()) if self.marks.has(item.lane, item.priority, item.place) => {
+                        lines.truncate(start);
+                        Some(Outcome::Delivered)
+                    }
                     Ok(()) => {
                         append.written.push(item);
-                        outcomes.push(None);
+                        None
                     }
-                    Err(why) => outcomes.push(Some(Outcome::Reject { reason: why.to_string().into() })),
-                }
+                });
             }
             append.batches.push((batch.id, outcomes));
         }
@@ -249,11 +268,13 @@ impl FileSink {
     /// The marks of everything before come first, then the file itself.
     fn rotate(&mut self, to: u64) -> Work {
         let marks = files::marks(&self.config.prefix, to);
-        let text = self.marks.to_text(&self.spool, self.number, self.bytes);
+        let text = self.marks.to_text(&self.spool, &self.cuts_with_this());
         let steps = [
             DiskOp::Create { file: marks.clone(), len: 0 },
             DiskOp::Write { file: marks.clone(), offset: 0, data: Bytes::from(text) },
             DiskOp::Sync { file: marks },
+            // The file must never be there without its marks.
+            DiskOp::SyncDir,
             DiskOp::Create { file: files::lines(&self.config.prefix, to), len: 0 },
             DiskOp::SyncDir,
         ];
@@ -266,35 +287,52 @@ impl FileSink {
             self.push_op(step);
             return Work::Rotating { steps, to };
         }
-        let old_marks = files::marks(&self.config.prefix, self.number);
         let mut removals = VecDeque::new();
         if self.has_marks {
-            removals.push_back(DiskOp::Unlink { file: old_marks });
+            removals.push_back(DiskOp::Unlink { file: files::marks(&self.config.prefix, self.number) });
         }
+        self.cuts = self.cuts_with_this();
         (self.number, self.bytes, self.is_suspect, self.has_marks) = (to, 0, false, true);
+        self.next_number = to + 1;
         self.files.push_back(to);
         while self.files.len() as u64 > self.config.files_max {
             let oldest = self.files.pop_front().expect("there is one more than may be kept");
+            self.cuts.retain(|(number, _)| *number != oldest);
             removals.push_back(DiskOp::Unlink { file: files::lines(&self.config.prefix, oldest) });
         }
-        self.retire(removals)
+        if !removals.is_empty() {
+            removals.push_back(DiskOp::SyncDir);
+        }
+        self.remove(removals, Work::Idle)
     }
 
-    fn retire(&mut self, mut steps: VecDeque<DiskOp>) -> Work {
-        let Some(step) = steps.pop_front() else { return Work::Idle };
+    fn cuts_with_this(&self) -> Vec<Cut> {
+        self.cuts.iter().copied().chain(self.is_suspect.then_some((self.number, self.bytes))).collect()
+    }
+
+    fn remove(&mut self, mut steps: VecDeque<DiskOp>, then: Work) -> Work {
+        let Some(step) = steps.pop_front() else { return then };
         self.push_op(step);
-        Work::Retiring { steps }
+        Work::Removing { steps, then: Box::new(then) }
     }
 
-    /// What waits is sent again later, so that it does not hang here; the next attempt takes the next number.
+    /// What waits is sent again later, so that it does not hang here. What was made of the next file is removed.
     fn on_no_next_file(&mut self, to: u64, error: &io::Error, now: Instant) -> Work {
         tracing::warn!(%error, file = %files::lines(&self.config.prefix, to), "no next file; it is tried again");
+        if let Some((append, _)) = self.gathered.take() {
+            self.answer(append, Some(self.retry()));
+        }
         for batch in std::mem::take(&mut self.queue) {
             let outcomes = batch.commands.iter().map(|_| self.retry()).collect();
             self.answers.push_back(Answer { id: batch.id, outcomes });
         }
         self.queue_bytes = 0;
-        Work::Waiting(now + self.config.retry_interval)
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            self.next_number = to + 1;
+        }
+        let made = [files::lines(&self.config.prefix, to), files::marks(&self.config.prefix, to)];
+        let removals = made.into_iter().map(|file| DiskOp::Unlink { file }).collect();
+        self.remove(removals, Work::Waiting(now + self.config.retry_interval))
     }
 
     fn push_op(&mut self, op: DiskOp) {
@@ -326,10 +364,15 @@ impl Sink for FileSink {
 
     fn poll_timeout(&self) -> Option<Instant> {
         match self.work {
-            Work::Waiting(until) if !self.queue.is_empty() => Some(until),
+            Work::Waiting(until) if !self.queue.is_empty() || self.gathered.is_some() => Some(until),
             _ => None,
         }
     }
+}
+
+/// A file that is not there need not be removed.
+fn ignore_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// What a batch weighs in the queue, roughly.

@@ -23,7 +23,7 @@ pub struct Batch {
 pub enum Outcome {
     /// The upstream has it, durably. Also when it had it before.
     Delivered,
-    /// Not now. It and everything behind it on its lane is sent again, in order.
+    /// Not now, or not known. It and everything behind it on its lane is sent again, in order.
     Retry {
         /// At least how long to wait.
         after: Duration,
@@ -45,6 +45,9 @@ pub struct Answer {
 }
 
 /// An upstream's adapter, or the quarantine's.
+///
+/// A batch is carried out in order, and nothing of it behind a command whose outcome is `Retry`: a consumer that drops what
+/// it has seen must never see a later command of a lane before an earlier one.
 ///
 /// Every batch is answered once, in any order among batches. A sink never blocks, and answers in bounded time: a call that
 /// hangs is a `Retry`.
