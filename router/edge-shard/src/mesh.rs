@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use edge_event::{Class, CommandId, Event, Partition, ProducerKey, Seq, ShardId};
+use edge_event::{Class, CommandId, Event, Partition, ProducerKey, Provenance, Seq, ShardId};
 use edge_session::{Arrival, SessionKey};
 
 /// The session, on its shard, that an event came from and that its completion goes back to.
@@ -57,6 +57,8 @@ pub enum Forward {
         producer: ProducerKey,
         /// The slice of the token's `sub`.
         partition: Partition,
+        /// Whether the producer speaks for its own slice alone: see [`Back::Attached`].
+        provenance: Provenance,
     },
     /// A session ended.
     Detach {
@@ -94,7 +96,8 @@ pub enum Back {
         /// JSON.
         body: Bytes,
     },
-    /// To [`Forward::Attach`]: how far this producer's classes are durable here.
+    /// To [`Forward::Attach`]: how far this producer's classes are durable here. Only a player's own marks say that: the events
+    /// of a game server go to the owners of many slices, and the mark of one slice knows nothing of the others.
     Attached {
         /// The new session.
         session: SessionKey,

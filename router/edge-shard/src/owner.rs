@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use edge_event::identity::CLASSES;
 use edge_event::{
-    Action, Class, Command, DedupeMark, EventId, EventRecord, Partition, ProducerKey, ShardId, StateKey, UnixMillis,
+    Action, Class, Command, DedupeMark, EventId, EventRecord, Partition, ProducerKey, Provenance, Seq, ShardId,
+    StateKey, UnixMillis,
 };
 use rules_engine::{Evaluator, Outputs, RuleCounters, RuleSet, State, StateLimits, Verdict};
 
@@ -155,11 +157,22 @@ impl Owner {
     }
 
     /// Attaches a session to its producer's home, on the shard that owns the token's `sub`.
-    pub(crate) fn attach(&mut self, origin: Origin, producer: ProducerKey, partition: Partition, outbox: &mut Outbox) {
+    pub(crate) fn attach(
+        &mut self,
+        origin: Origin,
+        producer: ProducerKey,
+        partition: Partition,
+        provenance: Provenance,
+        outbox: &mut Outbox,
+    ) {
         if let Some(older) = self.home.attach(producer, origin) {
             outbox.back(older.shard, Back::Superseded { session: older.session });
         }
-        let marks = Class::ALL.map(|class| self.marks.get(producer, class, partition));
+        let marks = match provenance {
+            Provenance::Client => Class::ALL.map(|class| self.marks.get(producer, class, partition)),
+            // Its events go to the owners of many slices; what this slice has seen says nothing about the others.
+            Provenance::Server => [Seq(0); CLASSES],
+        };
         let answer = Back::Attached { session: origin.session, marks };
         self.answer_after(outbox.issued(), None, Some((origin.shard, answer)), outbox);
     }

@@ -164,8 +164,8 @@ impl Shard {
                 let shown = self.clock.tell(now, wall);
                 self.owner.take(routed, shown, &mut self.outbox, &mut self.counters);
             }
-            Forward::Attach { origin, producer, partition } => {
-                self.owner.attach(origin, producer, partition, &mut self.outbox);
+            Forward::Attach { origin, producer, partition, provenance } => {
+                self.owner.attach(origin, producer, partition, provenance, &mut self.outbox);
             }
             Forward::Detach { origin, producer } => self.owner.detach(origin, producer),
             Forward::Packet(StrayPacket { arrival, data }) => {
@@ -291,10 +291,11 @@ impl Shard {
         let origin = Origin { shard: self.id, session: hello.key };
         let home = partition.owner(self.shards);
         self.homes.insert(hello.key, home);
+        let (producer, provenance) = (hello.producer, hello.conn.provenance);
         if home == self.id {
-            self.owner.attach(origin, hello.producer, partition, &mut self.outbox);
+            self.owner.attach(origin, producer, partition, provenance, &mut self.outbox);
         } else {
-            self.outbox.forward(home, Forward::Attach { origin, producer: hello.producer, partition });
+            self.outbox.forward(home, Forward::Attach { origin, producer, partition, provenance });
         }
     }
 
