@@ -160,10 +160,11 @@ fn earlier_marks(
 /// Above every position.
 const FAR: Position = Position { epoch: edge_event::StartEpoch(u64::MAX), n: u64::MAX };
 
-/// Lines that were written, but whose sync failed, are no part of a file that was left behind.
+/// Lines that were written, but whose sync failed, are no part of a file that was left behind. They may seem gone already: the
+/// process before took them back, and nothing has made that durable.
 fn cut_to(disk: &mut dyn Disk, file: &FileName, bytes: u64) -> Result<(), OpenError> {
     let listed = disk.list().map_err(OpenError::disk("listing", "."))?;
-    if listed.iter().any(|(name, len)| name == file && *len > bytes) {
+    if listed.iter().any(|(name, len)| name == file && *len >= bytes) {
         disk.blocking(DiskOp::Truncate { file: file.clone(), len: bytes }).map_err(OpenError::disk("cutting", file))?;
         disk.blocking(DiskOp::Sync { file: file.clone() }).map_err(OpenError::disk("syncing", file))?;
     }
