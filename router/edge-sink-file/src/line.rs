@@ -187,3 +187,93 @@ pub(crate) fn read_line(line: &[u8]) -> Option<Seen> {
         place: Place::parse(&attributes.position)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use edge_event::{Class, Command, CommandId, Position, ProducerId, Seq, StartEpoch, UnixMillis};
+    use expect_test::expect;
+
+    use super::*;
+
+    fn item() -> LaneCommand {
+        LaneCommand {
+            place: Place { position: Position { epoch: StartEpoch(3), n: 4711 }, index: 0 },
+            lane: Lane(17),
+            priority: Priority::P1,
+            revision: 12,
+            event: EventId::Reliable {
+                sub: "player-7".into(),
+                producer: ProducerId([0xa1; 16]),
+                class: Class::ALL[1],
+                seq: Seq(42),
+            },
+            skipped: 0,
+            rejected: None,
+            command: Command {
+                id: CommandId([0x5e; 16]),
+                package: "eu.retention".into(),
+                rule: "comeback".into(),
+                action_index: 0,
+                player: "player-7".into(),
+                priority: Priority::P1,
+                time: UnixMillis(1_772_357_400_250),
+                deadline: Some(UnixMillis(1_772_361_000_000)),
+                action: Action::StartWorkflow {
+                    workflow: "ComebackOffer".into(),
+                    workflow_id: "comeback-player-7".into(),
+                    input: Bytes::from_static(b"{\"days_away\":9}"),
+                },
+            },
+        }
+    }
+
+    fn line(item: &LaneCommand) -> String {
+        let mut out = Vec::new();
+        write_line(&mut out, "/edge/fra1/node-3", SpoolUuid([0x0d; 16]), item).expect("it is a line");
+        String::from_utf8(out).expect("JSON is text")
+    }
+
+    /// Consumers parse these bytes, and the documentation shows them.
+    #[test]
+    fn a_line_is_as_documented() {
+        let line = line(&item());
+        expect![[r#"
+            {"specversion":"1.0","id":"5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e","source":"/edge/fra1/node-3","type":"edge.command.start_workflow","subject":"player-7","time":"2026-03-01T09:30:00.250Z","datacontenttype":"application/json","spool":"0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d","lane":17,"priority":"p1","position":"00000003-0000000000001267-0000","package":"eu.retention","rule":"comeback","actionindex":0,"revision":"12","producer":"a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1","class":1,"seq":"42","deadline":"2026-03-01T10:30:00.000Z","data":{"workflow":"ComebackOffer","workflow_id":"comeback-player-7","input":{"days_away":9}},"crc32c":"5042ae57"}
+        "#]].assert_eq(&line);
+        let documentation = include_str!("../../docs/delivery.md");
+        assert!(documentation.contains(line.trim_end()), "router/docs/delivery.md shows another line");
+    }
+
+    #[test]
+    fn a_line_tells_recovery_its_place() {
+        let item = item();
+        let seen = read_line(line(&item).trim_end().as_bytes()).expect("it is whole");
+        assert_eq!((seen.lane, seen.priority, seen.place), (item.lane, item.priority, item.place));
+        assert_eq!(seen.spool, SpoolUuid([0x0d; 16]).to_string());
+    }
+
+    #[test]
+    fn every_changed_bit_of_a_line_is_noticed() {
+        let line = line(&item());
+        let whole = line.trim_end().as_bytes();
+        for at in 0..whole.len() * 8 {
+            let mut changed = whole.to_vec();
+            changed[at / 8] ^= 1 << (at % 8);
+            assert_eq!(read_line(&changed), None, "bit {at}");
+        }
+    }
+
+    #[test]
+    fn events_without_a_class_and_rare_attributes_are_named() {
+        let node = edge_event::NodeId(9);
+        let event = EventId::Datagram { node, epoch: StartEpoch(3), shard: edge_event::ShardId(1), ordinal: 5 };
+        let action = Action::CancelWorkflow { workflow_id: "w".into() };
+        let rejected = Some("no such workflow".into());
+        let command = Command { deadline: None, action, ..item().command };
+        let line = line(&LaneCommand { event, skipped: 3, rejected, command, ..item() });
+        let rare = "\"event\":\"9.3.1.5\",\"skipped\":\"3\",\"rejected\":\"no such workflow\",\"data\":{\"workflow_id\":\"w\"}";
+        assert!(line.contains(rare), "{line}");
+        assert!(!line.contains("\"producer\""), "{line}");
+    }
+}
