@@ -229,7 +229,7 @@ fn a_segment_that_is_gone_is_told() {
 fn a_newer_format_is_refused_and_left_alone() {
     let sample = sample(true);
     let file = segments(&sample.image).remove(0);
-    let mut image = sample.image.clone();
+    let mut image = sample.image;
     let head = image.files.get_mut(&file).expect("it is there");
     head[8] = 2;
     let crc = crc32c::crc32c(&head[..60]);
