@@ -103,7 +103,8 @@ fn check(sample: &Sample, image: &DiskImage, what: &str) -> bool {
     is_flagged
 }
 
-fn every_flip(sample: &Sample, files: &[FileName]) -> u64 {
+/// Flips `bits` bits of each byte, all of them or other ones from byte to byte.
+fn flip_each(sample: &Sample, files: &[FileName], bits: usize) -> u64 {
     let mut flagged = 0;
     for file in files {
         let used = sample.image.files[file].iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
@@ -112,7 +113,7 @@ fn every_flip(sample: &Sample, files: &[FileName]) -> u64 {
         // Nothing reads what is between the slots of a cursor.
         let is_read = |at: &usize| !file.starts_with("cursor-") || at % 4096 < 100;
         for at in (0..to).filter(is_read) {
-            for bit in 0..8 {
+            for bit in (0..bits).map(|bit| (at + bit) % 8) {
                 let mut image = sample.image.clone();
                 image.files.get_mut(file).expect("it is there")[at] ^= 1 << bit;
                 flagged += u64::from(check(sample, &image, &format!("{file} byte {at} bit {bit}")));
@@ -136,21 +137,21 @@ fn every_bit_flip_of_the_first_segment_is_told() {
     let sample = sample(true);
     let files = segments(&sample.image);
     assert_eq!(files.len(), 2);
-    assert!(every_flip(&sample, &files[..1]) > 1000);
+    assert!(flip_each(&sample, &files[..1], 8) > 1000);
 }
 
 #[test]
-fn every_bit_flip_of_the_last_segment_is_told() {
+fn bit_flips_of_the_last_segment_are_told() {
     let sample = sample(true);
-    assert!(every_flip(&sample, &segments(&sample.image)[1..]) > 1000);
+    assert!(flip_each(&sample, &segments(&sample.image)[1..], 2) > 500);
 }
 
 /// The last batch is not proven by anything: it is taken for torn, and what it held is cut and told.
 #[test]
-fn every_bit_flip_of_the_last_segment_is_told_with_an_old_cursor() {
+fn bit_flips_of_the_last_segment_are_told_with_an_old_cursor() {
     let sample = sample(false);
     let last = segments(&sample.image).split_off(1);
-    assert!(every_flip(&sample, &last) > 1000);
+    assert!(flip_each(&sample, &last, 2) > 500);
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn a_flipped_bit_of_cursor_or_identity_loses_nothing() {
     let others: Vec<FileName> =
         sample.image.files.keys().filter(|n| n.starts_with("cursor-") || n.starts_with("spool.")).cloned().collect();
     assert!(others.len() >= 2, "{others:?}");
-    assert_eq!(every_flip(&sample, &others), 0, "each is there twice, or can be had from elsewhere");
+    assert_eq!(flip_each(&sample, &others, 8), 0, "each is there twice, or can be had from elsewhere");
 }
 
 #[test]
