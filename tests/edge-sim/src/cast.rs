@@ -32,6 +32,8 @@ pub(crate) struct Actor {
     pub(crate) connections: u64,
     /// The shard that its last connection was steered to.
     pub(crate) shard: Option<usize>,
+    /// When the latest packet that reached it had left the daemon.
+    pub(crate) heard_up_to: Duration,
     /// Facts told in datagrams.
     pub(crate) unreliable: Vec<(Fact, u64)>,
     rng: Rng,
@@ -97,6 +99,7 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
             connects_at: None,
             connections: 0,
             shard: None,
+            heard_up_to: Duration::ZERO,
             unreliable: Vec::new(),
             rng: own,
         });

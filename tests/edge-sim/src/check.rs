@@ -50,7 +50,8 @@ fn ledger(world: &World<'_>, scribe: &mut Scribe) {
     if spooled != delivered {
         let missing = spooled.iter().filter(|id| delivered.binary_search(id).is_err()).count();
         let (spooled, delivered) = (spooled.len(), delivered.len());
-        let what = format!("{spooled} commands are in the log, {delivered} upstream; {missing} of the log are missing there");
+        let what =
+            format!("{spooled} commands are in the log, {delivered} upstream; {missing} of the log are missing there");
         scribe.broken(Promise::P8, what);
     }
 }

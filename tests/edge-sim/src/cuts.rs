@@ -57,7 +57,10 @@ impl Cuts {
 
     pub(crate) fn note(&mut self, shard: usize, cut: Cut, scribe: &mut Scribe) {
         if cut.number != self.begun || self.parts[shard].is_some() {
-            scribe.broken(Promise::P8, format!("shard {shard} closes cut {}, cut {} is under way", cut.number, self.begun));
+            scribe.broken(
+                Promise::P8,
+                format!("shard {shard} closes cut {}, cut {} is under way", cut.number, self.begun),
+            );
         }
         self.parts[shard] = Some(cut);
         self.close(scribe);

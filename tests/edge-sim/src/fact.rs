@@ -10,13 +10,21 @@ use edge_event::EventTypeId;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Fact {
     /// See `sim.proto`, as all of these.
-    Hit { power: u8, zone: Zone },
+    Hit {
+        power: u8,
+        zone: Zone,
+    },
     Login,
     Kill,
     Chat,
     /// About another: the player who got the gold.
-    Trade { player: String, gold: u32 },
-    Step { far: u8 },
+    Trade {
+        player: String,
+        gold: u32,
+    },
+    Step {
+        far: u8,
+    },
     Noise,
     /// An event type that no catalogue has: must be rejected.
     Unknown,

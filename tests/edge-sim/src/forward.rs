@@ -100,7 +100,17 @@ impl ForwardSeat {
             }
             upstream.drive(now);
         }
-        self.forwarder.pump(&mut self.sink.sink, &mut self.quarantine.sink, now, unix);
+        // What a sink has already it answers without its disk, and then wants more.
+        loop {
+            let before = self.forwarder.ledger();
+            self.forwarder.pump(&mut self.sink.sink, &mut self.quarantine.sink, now, unix);
+            self.sink.drive(now);
+            self.quarantine.drive(now);
+            self.forwarder.pump(&mut self.sink.sink, &mut self.quarantine.sink, now, unix);
+            if self.forwarder.ledger() == before {
+                break;
+            }
+        }
         self.sink.drive(now);
         self.quarantine.drive(now);
         if let Some(settled) = self.forwarder.poll_settled() {
@@ -123,7 +133,8 @@ impl ForwardSeat {
                     self.forwarder.accept(stored.position, stored.lane, stored.priority, stored.record);
                 }
                 Ok(Some(Item::Damage(damage))) => {
-                    let what = format!("{} to {} were committed and cannot be read: {}", damage.from, damage.to, damage.why);
+                    let what =
+                        format!("{} to {} were committed and cannot be read: {}", damage.from, damage.to, damage.why);
                     scribe.broken(Promise::P1, what);
                 }
                 Err(why) => {

@@ -75,10 +75,7 @@ impl Link {
             match event {
                 Event::Connected => self.is_connected = true,
                 Event::ConnectionLost { reason } => self.lost = Some(reason.to_string()),
-                Event::HandshakeDataReady
-                | Event::Stream(_)
-                | Event::DatagramReceived
-                | Event::DatagramsUnblocked => {}
+                Event::HandshakeDataReady | Event::Stream(_) | Event::DatagramReceived | Event::DatagramsUnblocked => {}
             }
         }
         self.is_connected && self.stage == Stage::Handshaking

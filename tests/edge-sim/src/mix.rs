@@ -71,6 +71,8 @@ mix! {
     power_losses: "power losses",
     /// Losses of power in the midst of recovery.
     recovery_crashes: "power losses in recovery",
+    /// Starts that failed because a sync did, and were tried again.
+    failed_starts: "starts tried again",
     /// Writes torn by a loss of power.
     writes_torn: "writes torn",
     /// Unsynced changes taken by a loss of power.

@@ -17,7 +17,7 @@ use edge_door::{Clock as _, Disk as _};
 use edge_event::{NodeId, Position, ShardId, SpoolUuid, UnixMillis};
 use edge_session::{Arrival, Sessions, SharedKeys};
 use edge_shard::{Back, Forward, Parts, Restored, Serving, Shard, ToSpool};
-use edge_spool::{Health, Recovered, Spool};
+use edge_spool::{Health, RecoverError, Recovered, Spool};
 
 use crate::cuts::Cuts;
 use crate::forward::ForwardSeat;
@@ -173,6 +173,12 @@ impl Pop {
                 scribe.note(format_args!("power lost in recovery: {why}"));
                 scribe.mix.recovery_crashes += 1;
                 disk.crash(&mut self.rng);
+                return;
+            }
+            // A sync that fails in recovery costs an attempt and nothing else.
+            Err(why @ RecoverError::Disk { .. }) => {
+                scribe.note(format_args!("the spool does not open now: {why}"));
+                scribe.mix.failed_starts += 1;
                 return;
             }
             Err(why) => {
@@ -348,18 +354,25 @@ impl Pop {
         self.cuts.is_closed()
     }
 
-    /// Whether every thread has done everything there is to do.
-    pub(crate) fn is_idle(&self) -> bool {
-        let Some(daemon) = &self.daemon else { return false };
+    /// Who still has something to do; nobody where everything has come to rest.
+    pub(crate) fn busy(&self) -> Vec<&'static str> {
+        let Some(daemon) = &self.daemon else { return vec!["nobody: the daemon is down"] };
         let rings_are_empty = daemon.forward.iter().flatten().all(Ring::is_empty)
             && daemon.back.iter().flatten().all(Ring::is_empty)
             && daemon.to_spool.iter().all(Ring::is_empty)
-            && daemon.tickets.iter().all(VecDeque::is_empty)
-            && daemon.spool.held.iter().all(Option::is_none);
-        rings_are_empty
-            && daemon.shards.iter().all(|s| s.inbox.is_empty() && s.orders.is_empty() && !s.shard.is_waiting_for_room())
-            && daemon.spool.spool.status().uncommitted_records == 0
-            && daemon.delivery.is_idle(daemon.spool.committed)
+            && daemon.tickets.iter().all(VecDeque::is_empty);
+        let is_served = |s: &Seat| s.inbox.is_empty() && s.orders.is_empty() && !s.shard.is_waiting_for_room();
+        let spool = &daemon.spool;
+        [
+            ("the rings", rings_are_empty),
+            ("a shard", daemon.shards.iter().all(is_served)),
+            ("the spool's desk", spool.held.iter().all(Option::is_none)),
+            ("the spool", spool.spool.status().uncommitted_records == 0),
+            ("the forwarder", daemon.delivery.is_idle(spool.committed)),
+        ]
+        .into_iter()
+        .filter_map(|(who, is_idle)| (!is_idle).then_some(who))
+        .collect()
     }
 
     /// The last word of delivery's ledger.
@@ -584,7 +597,8 @@ impl Daemon {
     }
 
     fn spool_due(&self, now: Instant) -> Option<Instant> {
-        let rings = self.to_spool.iter().filter_map(Ring::next_due).filter(|at| *at > now || self.spool.wake_at.is_none());
+        let rings =
+            self.to_spool.iter().filter_map(Ring::next_due).filter(|at| *at > now || self.spool.wake_at.is_none());
         let disk = self.spool.disk.next_due();
         [rings.min(), disk, self.spool.spool.poll_timeout(), self.spool.wake_at].into_iter().flatten().min()
     }
@@ -632,6 +646,8 @@ fn harvest(daemon: &Daemon, scribe: &mut Scribe) {
     scribe.mix.checkpoints += status.checkpoints;
     scribe.mix.segments_retired += status.retired_segments;
     let ledger = daemon.delivery.ledger();
+    // What the sink had already is taken off at the end.
+    scribe.mix.redelivered += ledger.delivered;
     if ledger.residual() != 0 {
         scribe.broken(Promise::P8, format!("delivery's ledger does not close: {ledger:?}"));
     }

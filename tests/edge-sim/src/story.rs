@@ -181,10 +181,12 @@ impl Story {
                 let arrival = Arrival { remote: packet.from, local_ip: None, ecn: packet.ecn };
                 self.pop.receive(arrival, &packet.bytes, steer(packet.from, self.plan.setup.shards));
             } else if let Some(at) = self.actors.iter().position(|a| a.ip == packet.to.ip()) {
+                let actor = &mut self.actors[at];
+                // A packet may complete what an earlier one brought too soon, so the latest departure counts.
                 let sent_at = self.departures.get(&xxh3_64(&packet.bytes)).copied();
-                let client = &mut self.actors[at].client;
-                client.receive(now, packet.to, packet.from, packet.ecn, &packet.bytes);
-                self.serve(at, now, sent_at);
+                actor.heard_up_to = actor.heard_up_to.max(sent_at.unwrap_or_default());
+                actor.client.receive(now, packet.to, packet.from, packet.ecn, &packet.bytes);
+                self.serve(at, now);
             }
         }
     }
@@ -220,7 +222,7 @@ impl Story {
                 self.actors[at].tells_at = None;
             }
             if is_due {
-                self.serve(at, now, None);
+                self.serve(at, now);
             }
         }
     }
@@ -272,26 +274,26 @@ impl Story {
     }
 
     /// Lets a client work, hears what it heard, and sends what it has to send.
-    fn serve(&mut self, at: usize, now: Instant, sent_at: Option<Duration>) {
+    fn serve(&mut self, at: usize, now: Instant) {
         let before: [u64; 4] = std::array::from_fn(|class| self.actors[at].client.queues[class].receipt);
         self.actors[at].client.work(now, self.clock.elapsed(), self.clock.unix_millis());
         let mut receipts = before;
         while let Some(heard) = self.actors[at].client.heard.pop_front() {
-            self.hear(at, heard, sent_at, &mut receipts, now);
+            self.hear(at, heard, &mut receipts, now);
         }
         while let Some((from, ecn, bytes)) = self.actors[at].client.outbox.pop_front() {
             self.net.send(from, SERVER, ecn, &bytes, now);
         }
     }
 
-    fn hear(&mut self, at: usize, heard: Heard, sent_at: Option<Duration>, receipts: &mut [u64; 4], now: Instant) {
+    fn hear(&mut self, at: usize, heard: Heard, receipts: &mut [u64; 4], now: Instant) {
         let client = &self.actors[at].client;
         self.scribe.note(format_args!("{} hears {heard:?}", client.name));
         match heard {
             Heard::Receipt { class, up_to } => {
                 let from = receipts[class.index()] + 1;
                 receipts[class.index()] = up_to;
-                let sent_at = sent_at.unwrap_or_else(|| self.clock.elapsed());
+                let sent_at = self.actors[at].heard_up_to;
                 receipts::on_receipt(client, class, from, up_to, sent_at, &self.pop, &mut self.scribe);
                 if self.rng.below(PROVE_ONE_IN) == 0 {
                     receipts::prove(client, class, from, up_to, &self.pop, &mut self.scribe);
@@ -378,17 +380,17 @@ impl Story {
                 if actor.client.rebind(local) {
                     self.scribe.mix.rebinds += 1;
                 }
-                self.serve(client, now, None);
+                self.serve(client, now);
             }
             Trouble::Supersede { client } => {
                 if self.actors[client].client.is_welcomed() {
                     self.connect(client, now);
-                    self.serve(client, now, None);
+                    self.serve(client, now);
                 }
             }
             Trouble::Close { client } => {
                 self.actors[client].client.close(now);
-                self.serve(client, now, None);
+                self.serve(client, now);
                 self.reconnect_later(client, now);
             }
             Trouble::ClientDeath { client } => {
@@ -398,7 +400,7 @@ impl Story {
             }
             Trouble::Burst { client, facts } => {
                 self.tell(client, facts);
-                self.serve(client, now, None);
+                self.serve(client, now);
             }
             Trouble::Swap => {
                 let next = self.pop.desk.revision() + 1;
@@ -446,7 +448,7 @@ impl Story {
 
     /// Whether every event is receipted, every thread idle and a last cut of the ledger closed.
     fn is_at_rest(&mut self) -> bool {
-        if self.actors.iter().any(|a| a.client.outstanding() > 0) || !self.pop.is_idle() {
+        if self.actors.iter().any(|a| a.client.outstanding() > 0) || !self.pop.busy().is_empty() {
             return false;
         }
         if !self.pop.has_closed_cut() {
@@ -468,7 +470,11 @@ impl Story {
             .filter(|a| a.client.outstanding() > 0)
             .map(|a| format!("{} waits for {} receipts", a.client.name, a.client.outstanding()))
             .collect();
-        let what = format!("no rest after {REST_WITHIN:?}: {waiting:?}, daemon idle: {}", self.pop.is_idle());
+        let what = format!(
+            "no rest after {REST_WITHIN:?}: {waiting:?}, busy: {:?}, delivery: {:?}",
+            self.pop.busy(),
+            self.pop.delivery_ledger()
+        );
         self.scribe.broken(Promise::Liveness, what);
     }
 
@@ -504,6 +510,7 @@ impl Story {
     fn count(&mut self) {
         let faults = self.net.faults();
         let mix = &mut self.scribe.mix;
+        mix.redelivered = mix.redelivered.saturating_sub(mix.commands);
         mix.packets = faults.sent;
         mix.packets_lost = faults.lost;
         mix.packets_duplicated = faults.duplicated;

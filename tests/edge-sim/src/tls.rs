@@ -97,7 +97,8 @@ impl Issuer {
 
     fn token(&self, sub: &str, now_s: i64) -> String {
         let header = json!({ "alg": "EdDSA", "kid": self.kid, "typ": "JWT" });
-        let claims = json!({ "sub": sub, "aud": "edge", "iat": now_s, "exp": now_s + TOKEN_LIFETIME_S, "region": "eu" });
+        let claims =
+            json!({ "sub": sub, "aud": "edge", "iat": now_s, "exp": now_s + TOKEN_LIFETIME_S, "region": "eu" });
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&claims));
         let signature = self.key.sign(signed.as_bytes());

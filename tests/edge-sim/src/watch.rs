@@ -37,11 +37,21 @@ pub(crate) struct Watch {
 
 /// An operation on its way.
 enum Flight {
-    Write { file: FileName, records: Vec<Position> },
+    Write {
+        file: FileName,
+        records: Vec<Position>,
+    },
     /// `covers`: how many of the file's written records it makes durable.
-    Sync { file: FileName, covers: usize },
-    SyncDir { covers: usize },
-    Create { file: FileName },
+    Sync {
+        file: FileName,
+        covers: usize,
+    },
+    SyncDir {
+        covers: usize,
+    },
+    Create {
+        file: FileName,
+    },
     Other,
 }
 
@@ -133,7 +143,10 @@ impl Watch {
     fn synced(&mut self, file: FileName, records: Vec<Position>) {
         let now = self.clock.elapsed();
         if self.named.contains(&file) {
-            self.durable.extend(records.into_iter().map(|position| (position, now)));
+            // Recovery may write and sync again what was durable before.
+            for position in records {
+                self.durable.entry(position).or_insert(now);
+            }
         } else {
             self.nameless.entry(file).or_default().extend(records);
         }

@@ -9,9 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use edge_event::{
-    Class, EventId, EventRecord, PlayerKey, Position, Priority, ProducerId, Seq, ShardId, StartEpoch, UnixMillis,
-};
+use edge_event::{Class, EventId, EventRecord, PlayerKey, Position, ProducerId, Seq, ShardId, StartEpoch, UnixMillis};
 use edge_spool::Recovered;
 
 use crate::scribe::{Promise, Scribe};
@@ -28,8 +26,6 @@ pub(crate) struct Entry {
     pub(crate) revision: u64,
     /// The event's bounded time.
     pub(crate) time: UnixMillis,
-    /// Of the record: the most urgent of its commands.
-    pub(crate) priority: Option<Priority>,
     pub(crate) commands: Vec<String>,
     pub(crate) shard: ShardId,
     ticket: u64,
@@ -78,7 +74,8 @@ impl Witness {
             record.commands.len(),
         ));
         if record.revision > revision {
-            let what = format!("{} was evaluated under revision {}, its shard has {revision}", record.id, record.revision);
+            let what =
+                format!("{} was evaluated under revision {}, its shard has {revision}", record.id, record.revision);
             scribe.broken(Promise::P6, what);
         }
         if let Some(name) = name_of(&record.id)
@@ -91,7 +88,6 @@ impl Witness {
             player: record.player,
             revision: record.revision,
             time: record.time,
-            priority: record.commands.iter().map(|c| c.priority).min(),
             commands: record.commands.iter().map(|c| format!("{}", c.id)).collect(),
             shard,
             ticket,

@@ -107,11 +107,17 @@ impl Case<'_> {
 /// Rules without state: exactly what the oracle says, under the one revision that the lines name.
 fn stateless(case: &Case<'_>, scribe: &mut Scribe) {
     let rev = case.lines.first().map_or(1, |line| line.revision);
-    let mut wanted =
-        if case.told.fact.is_sound() { oracle::stateless(&case.told.fact, case.told.nonce, case.player, rev) } else { Vec::new() };
+    let mut wanted = if case.told.fact.is_sound() {
+        oracle::stateless(&case.told.fact, case.told.nonce, case.player, rev)
+    } else {
+        Vec::new()
+    };
     for line in &case.lines {
         if line.player != case.player {
-            scribe.broken(Promise::P1, format!("a command about {} of an event about {}: {line:?}", line.player, case.player));
+            scribe.broken(
+                Promise::P1,
+                format!("a command about {} of an event about {}: {line:?}", line.player, case.player),
+            );
         }
         let stateful = oracle::stateful(&line.rule, case.told.nonce, case.player, rev);
         let is_known = match stateful {
@@ -163,7 +169,8 @@ fn streak(kills: &[&Case<'_>], scribe: &mut Scribe) {
     for (at, case) in kills.iter().enumerate() {
         let should = at + 1 >= oracle::STREAK_COUNT;
         if case.fired("streak") != should {
-            scribe.broken(Promise::P1, format!("kill {} of {}: streak should {}fire", at + 1, case.player, not(should)));
+            scribe
+                .broken(Promise::P1, format!("kill {} of {}: streak should {}fire", at + 1, case.player, not(should)));
         }
     }
 }
@@ -202,7 +209,8 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe) {
         // The event's moment is never before it was told.
         let told_at = case.told.at_unix_ms;
         if !passed.iter().any(|(_, at)| at + oracle::CALM_MS >= told_at) {
-            let what = format!("{:?}: a chat line told at {told_at} ms met an open cooldown and ordered nothing", case.name);
+            let what =
+                format!("{:?}: a chat line told at {told_at} ms met an open cooldown and ordered nothing", case.name);
             scribe.broken(Promise::P1, what);
         }
     }

@@ -56,7 +56,8 @@ pub(crate) fn on_receipt(
 
 /// Recovers a copy of the disk and looks for the newest record that a receipt vouches for.
 pub(crate) fn prove(client: &Client, class: Class, from: u64, up_to: u64, pop: &Pop, scribe: &mut Scribe) {
-    let newest = (from..=up_to).rev().find_map(|seq| pop.witness.record_of((client.producer, class, edge_event::Seq(seq))));
+    let newest =
+        (from..=up_to).rev().find_map(|seq| pop.witness.record_of((client.producer, class, edge_event::Seq(seq))));
     let Some((position, entry)) = newest else { return };
     let EventId::Reliable { seq, .. } = &entry.event else { return };
     let clock: SimClock = scribe.clock.clone();
@@ -70,7 +71,8 @@ pub(crate) fn prove(client: &Client, class: Class, from: u64, up_to: u64, pop: &
     });
     scribe.mix.proofs += 1;
     if !knows {
-        let what = format!("{} is receipted; were the power lost now, its record {position} would be gone", entry.event);
+        let what =
+            format!("{} is receipted; were the power lost now, its record {position} would be gone", entry.event);
         scribe.broken(Promise::Receipt, what);
     }
 }
