@@ -34,6 +34,8 @@ use crate::{control_socket, pages};
 const EMPTY_WITHIN: Duration = Duration::from_secs(10);
 /// How often the end looks whether it has come.
 const END_POLL: Duration = Duration::from_millis(2);
+/// How often a serving daemon looks whether the end has come.
+const FAILURE_POLL: Duration = Duration::from_millis(20);
 
 /// A running daemon.
 pub(crate) struct Daemon {
@@ -42,6 +44,8 @@ pub(crate) struct Daemon {
     asks: mpsc::Sender<Ask>,
     control: JoinHandle<()>,
     drained: oneshot::Receiver<()>,
+    /// What a thread says that ends before it was told to.
+    failed: std_mpsc::Receiver<anyhow::Error>,
     shards: Vec<JoinHandle<std::io::Result<()>>>,
     spool: JoinHandle<std::io::Result<()>>,
     spool_desk: Arc<SpoolDesk>,
@@ -74,7 +78,8 @@ impl Daemon {
             desk: spool_desk.clone(),
             recovery,
         };
-        let spool = spawn("spool", move || spool_thread.run())?;
+        let (failures, failed) = std_mpsc::channel();
+        let spool = spawn_watched("spool", failures.clone(), move || spool_thread.run())?;
         let recovered = recovered.recv().map_err(|_| anyhow!("the spool thread ended before it had recovered"))??;
         report(&recovered);
 
@@ -128,7 +133,7 @@ impl Daemon {
                 epoch: recovered.epoch,
                 hash_seed,
             };
-            handles.push(spawn_shard(parts, opener, choice(config.listen.door), links, shard_board, cores[i])?);
+            handles.push(spawn_shard(parts, opener, choice(config.listen.door), links, shard_board, cores[i], failures.clone())?);
         }
 
         let overview = Overview {
@@ -151,13 +156,14 @@ impl Daemon {
             drained: Some(drained_to),
         };
         let (http, control) = start_control(&config, control, asks.clone())?;
-        tracing::info!(%address, shards, revision = settings.serving.rules.revision(), "serving");
+        tracing::info!(%address, http = http.map(tracing::field::display), shards, revision = settings.serving.rules.revision(), "serving");
         Ok(Daemon {
             address,
             http,
             asks,
             control,
             drained,
+            failed,
             shards: handles,
             spool,
             spool_desk,
@@ -186,8 +192,8 @@ impl Daemon {
     ///
     /// # Errors
     /// A shard or the spool failed meanwhile, or commands are left undelivered: they are in the spool for the next start.
-    pub(crate) fn wait(self) -> Result<Snapshot> {
-        self.drained.blocking_recv().map_err(|_| anyhow!("the control thread is gone"))?;
+    pub(crate) fn wait(mut self) -> Result<Snapshot> {
+        self.await_drain()?;
         let mut failed = None;
         for (i, shard) in self.shards.into_iter().enumerate() {
             match shard.join() {
@@ -220,6 +226,26 @@ impl Daemon {
         }
         tracing::info!("ended");
         snapshot
+    }
+}
+
+impl Daemon {
+    /// Waits for the end of a drain. Where a thread failed before, there is no order to end in: what was receipted is in the
+    /// spool, so the process may end as if it had been killed.
+    fn await_drain(&mut self) -> Result<()> {
+        loop {
+            match self.failed.recv_timeout(FAILURE_POLL) {
+                Ok(why) => return Err(why),
+                Err(std_mpsc::RecvTimeoutError::Timeout) => {}
+                // Every thread that could fail has ended, and none did.
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => std::thread::sleep(END_POLL),
+            }
+            match self.drained.try_recv() {
+                Ok(()) => return Ok(()),
+                Err(oneshot::error::TryRecvError::Empty) => {}
+                Err(oneshot::error::TryRecvError::Closed) => return Err(anyhow!("the control thread is gone")),
+            }
+        }
     }
 }
 
@@ -309,9 +335,26 @@ fn spawn_shard(
     links: ShardLinks,
     board: ShardBoard,
     core: Option<usize>,
+    failures: std_mpsc::Sender<anyhow::Error>,
 ) -> Result<JoinHandle<std::io::Result<()>>> {
     let name = format!("shard-{}", links.shard.0);
-    spawn(&name, move || ShardThread { parts, opener, choice, links, board, core }.run())
+    spawn_watched(&name, failures, move || ShardThread { parts, opener, choice, links, board, core }.run())
+}
+
+/// [`spawn`] for a thread without which nothing can go on.
+fn spawn_watched(
+    name: &str,
+    failures: std_mpsc::Sender<anyhow::Error>,
+    body: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+) -> Result<JoinHandle<std::io::Result<()>>> {
+    let of = format!("the thread {name}");
+    spawn(name, move || {
+        let ended = body();
+        if let Err(why) = &ended {
+            let _ = failures.send(anyhow!("{why}").context(of));
+        }
+        ended
+    })
 }
 
 fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
