@@ -1,4 +1,6 @@
 //! The programs under test: found beside the test binary, and built where they are missing or older than their sources.
+//!
+//! `EDGE_BINARIES=/usr/bin` tests those of another folder instead, as they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,9 @@ fn profile_dir() -> PathBuf {
 
 #[allow(clippy::print_stdout, reason = "a build in the middle of a test deserves a word")]
 fn find(program: &str, package: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("EDGE_BINARIES") {
+        return Path::new(&folder).join(program);
+    }
     let folder = profile_dir();
     let path = folder.join(program);
     if is_fresh(&path) {

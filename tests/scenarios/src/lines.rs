@@ -94,9 +94,9 @@ impl Line {
         (self.text("spool").to_owned(), self.0["lane"].as_u64().expect("a lane"), self.text("priority").to_owned())
     }
 
-    /// `epoch.n`, as numbers that can be compared; what follows a record's own place is the command's index in it.
-    fn place(&self) -> Vec<u64> {
-        self.text("position").split(['.', '/', ':']).map(|n| n.parse().expect("a place of numbers")).collect()
+    /// The command's place in the log; places sort as text.
+    fn place(&self) -> &str {
+        self.text("position")
     }
 }
 
@@ -107,12 +107,12 @@ impl Line {
 /// Where a promise is broken.
 pub fn check_promises(lines: &[Line]) {
     let mut ids = BTreeSet::new();
-    let mut places: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    let mut places = BTreeMap::new();
     let mut seqs: BTreeMap<_, u64> = BTreeMap::new();
     for line in lines {
         assert!(ids.insert(line.id()), "id {} is there twice: {line:?}", line.id());
         let place = line.place();
-        if let Some(before) = places.insert(line.lane(), place.clone()) {
+        if let Some(before) = places.insert(line.lane(), place) {
             assert!(before < place, "after {before:?} came {place:?} on lane {:?}", line.lane());
         }
         let Some(ordered) = line.ordered() else { continue };

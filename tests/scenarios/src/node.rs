@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge_admin::{Request, Response, Status};
 use serde_json::Value;
@@ -24,6 +24,10 @@ use crate::{Settings, World, binaries};
 
 /// How long a daemon may take to end after it was asked to.
 const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// Threads show their figures several times within this time, and the ledger is cut anew: what stood still for so long is at
+/// rest.
+const STILL: Duration = Duration::from_millis(700);
 
 /// A daemon and its directory.
 pub struct Node {
@@ -286,17 +290,23 @@ impl Node {
         lines::read(&self.folder().join("commands"))
     }
 
-    /// Waits until every command that rules ordered is delivered, and the ledger is closed.
+    /// Waits until nothing moves any more: every event has ended, every command is delivered, and the ledger is closed.
     ///
     /// # Panics
     /// Where that does not come.
     pub fn await_settled(&self) {
-        until("every command to be delivered", PATIENCE, || {
-            let ledger = self.status().ledger;
-            (ledger.pending == 0 && ledger.in_flight == 0).then_some(())
+        let mut since = (self.status().ledger, Instant::now());
+        until("the ledger to come to rest", PATIENCE, || {
+            let now = self.status().ledger;
+            if now != since.0 {
+                since = (now, Instant::now());
+            }
+            (now.pending == 0 && now.in_flight == 0 && since.1.elapsed() > STILL).then_some(())
         });
-        let ledger = self.status().ledger;
+        let ledger = since.0;
         assert_eq!((ledger.residual_events(), ledger.residual_commands()), (0, 0), "{ledger:?}");
+        let figures = self.metrics();
+        assert_eq!(figures.sum("edge_ledger_residual", ""), 0.0, "{ledger:?}");
     }
 
     // ---- how it ends

@@ -34,10 +34,9 @@ pub fn parse(trace: &str) -> Vec<Call> {
     let mut open: BTreeMap<(&str, &str), (f64, String)> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
-        let mut words = line.splitn(3, ' ').filter(|word| !word.is_empty());
-        let (Some(pid), Some(time), Some(text)) = (words.next(), words.next(), words.next()) else { continue };
+        let Some((pid, rest)) = line.split_once(' ') else { continue };
+        let Some((time, text)) = rest.trim_start().split_once(' ') else { continue };
         let Ok(time) = time.parse::<f64>() else { continue };
-        let text = text.trim_start();
         if let Some(resumed) = text.strip_prefix("<... ") {
             let Some((name, rest)) = resumed.split_once(" resumed>") else { continue };
             let Some((begin, file)) = open.remove(&(pid, name)) else { continue };
@@ -86,7 +85,7 @@ fn took(rest: &str) -> f64 {
 /// # Errors
 /// The first event for which that is not so, and why.
 pub fn receipts_follow_syncs(calls: &[Call], events: &[Seen], slack: f64) -> Result<(), String> {
-    let is_segment = |call: &&Call| call.file.contains("/spool/");
+    let is_segment = |call: &&Call| call.file.contains("/spool/seg-");
     for (i, event) in events.iter().enumerate() {
         let within = |call: &&Call| call.begin >= event.sent && call.end <= event.receipted && call.result >= 0;
         let written = |call: &&Call| call.name == "pwrite64" && is_segment(call) && within(call);
