@@ -16,6 +16,7 @@ mod embedded;
 mod export;
 mod figures;
 mod lines;
+mod lobby;
 mod mix;
 mod players;
 mod recorded;
@@ -80,25 +81,45 @@ pub(crate) struct Options {
 const SIMULATED_SPEED: f64 = 10.0;
 /// How long a demo lasts that nobody watches.
 const UNWATCHED: Duration = Duration::from_secs(10);
+/// Exit codes: a promise was broken, or something failed; nothing was started.
+const BROKEN: u8 = 1;
+const REFUSED: u8 = 2;
 /// At the end: how long receipts may take.
 const RECEIPTS_WITHIN: Duration = Duration::from_secs(60);
 /// From this speed on players do more than a player may.
 const WIDE_FROM: f64 = 20.0;
 
+/// What will be played.
+struct Plan {
+    catalogue: Arc<Catalogue>,
+    play: Play,
+    roles: Vec<Role>,
+    /// Of a recording.
+    events: Option<u64>,
+}
+
 /// Plays the demo, or writes the folder.
 pub(crate) fn run(options: Options) -> ExitCode {
-    let done = match &options.write {
-        Some(directory) => write(directory).map(|()| true),
-        None => play(&options),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            say_aside(&format!("demo: {why:#}"));
-            ExitCode::FAILURE
-        }
+    if let Some(directory) = &options.write {
+        return match write(directory) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => failed(&why, REFUSED),
+        };
     }
+    let plan = match Plan::new(&options) {
+        Ok(plan) => plan,
+        Err(why) => return failed(&why, REFUSED),
+    };
+    match plan.play(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(BROKEN),
+        Err(why) => failed(&why, BROKEN),
+    }
+}
+
+fn failed(why: &anyhow::Error, code: u8) -> ExitCode {
+    say_aside(&format!("demo: {why:#}"));
+    ExitCode::from(code)
 }
 
 fn write(directory: &Path) -> Result<()> {
@@ -111,80 +132,77 @@ fn write(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Says whether every promise was kept.
-fn play(options: &Options) -> Result<bool> {
-    let catalogue = embedded::catalogue();
-    let seed = options.seed.unwrap_or_else(|| SystemEntropy.next_u64() >> 32);
-    let speed = options.speed.or(options.events.is_none().then_some(SIMULATED_SPEED));
-    let (roles, events) = roles(options, &catalogue, seed, speed)?;
-    let cast = Arc::new(Cast::make()?);
-    let stage = Stage::open(&cast, &catalogue, speed.is_none_or(|speed| speed >= WIDE_FROM))?;
-    let play = Play {
-        mode: if options.events.is_some() { "recorded" } else { "simulated" },
-        players: roles.iter().filter(|role| matches!(role.part, players::Part::Player(_))).count() as u64,
-        seed: options.events.is_none().then_some(seed),
-        speed,
-        file: options.events.clone(),
-        directory: stage.directory.clone(),
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("players")
-        .enable_all()
-        .build()
-        .context("cannot start the players' threads")?;
-    let entered = runtime.enter();
-    let mut troupe = Troupe::gather(&cast, stage.daemon.address(), *catalogue.digest(), roles)?;
-    drop(entered);
-    let show = Show::new(!options.no_tui && !options.json && std::io::stdout().is_terminal(), options.json);
-    if !show.is_view() {
-        say_aside(&format!("{}; in {}", play.headline(), stage.directory.display()));
+impl Plan {
+    /// Decides who plays what; reads a recording whole, so that what is wrong with it is told before anything starts.
+    fn new(options: &Options) -> Result<Plan> {
+        let catalogue = embedded::catalogue();
+        let mut play = Play { speed: options.speed, file: options.events.clone(), ..Play::default() };
+        let (roles, events) = match &options.events {
+            Some(path) => {
+                say_aside(&format!("reading {}", path.display()));
+                let recorded = recorded::read(path, &catalogue)?;
+                let (events, matches, players) = (recorded.events, recorded.matches, recorded.tracks.len());
+                say_aside(&format!("{} events of {players} players in {matches} matches", figures::grouped(events)));
+                (play.mode, play.players) = ("recorded", players as u64);
+                (roles::recorded(recorded, play.speed, options.all_reliable), Some(events))
+            }
+            None => {
+                let seed = options.seed.unwrap_or_else(|| SystemEntropy.next_u64() >> 32);
+                let speed = options.speed.unwrap_or(SIMULATED_SPEED);
+                (play.mode, play.players) = ("simulated", u64::from(options.players));
+                (play.seed, play.speed) = (Some(seed), Some(speed));
+                (roles::simulated(&catalogue, seed, options.players, speed)?, None)
+            }
+        };
+        Ok(Plan { catalogue, play, roles, events })
     }
-    let play_for = options.play_for.or((!show.is_view() && events.is_none()).then_some(UNWATCHED));
-    let mut watch = Watch::new(&runtime, &stage, events)?;
-    runtime.block_on(troupe.connected())?;
-    let entered = runtime.enter();
-    troupe.begin();
-    drop(entered);
-    watch.until_end(show, &play.headline(), &troupe, play_for)?;
 
-    let unsent = troupe.tally().unsent.load(std::sync::atomic::Ordering::Relaxed);
-    let played = troupe.tally().played.load(std::sync::atomic::Ordering::Relaxed);
-    let clients = runtime.block_on(troupe.end(RECEIPTS_WITHIN))?;
-    let elapsed = watch.elapsed();
-    let commands = stage.commands();
-    let last = stage.close()?;
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    /// Says whether every promise was kept.
+    fn play(mut self, options: &Options) -> Result<bool> {
+        let cast = Arc::new(Cast::make()?);
+        let stage = Stage::open(&cast, &self.catalogue, self.play.speed.is_none_or(|speed| speed >= WIDE_FROM))?;
+        self.play.directory = stage.directory.clone();
+        let show = Show::new(!options.no_tui && !options.json && std::io::stdout().is_terminal(), options.json);
+        if !show.is_view() {
+            say_aside(&format!("{}\n{}", self.play.headline(), stage.places()));
+        }
+        let play_for = options.play_for.or((!show.is_view() && self.events.is_none()).then_some(UNWATCHED));
 
-    let on_disk = OnDisk::count(&commands)?;
-    let mut figures = Figures::new(elapsed, &last, &clients, unsent);
-    figures.pace(&Figures::default());
-    if let Some(events) = events {
-        figures.progress(played, events);
+        let runtime = players_runtime()?;
+        let mut watch = Watch::new(&runtime, &stage, self.events)?;
+        let entered = runtime.enter();
+        let mut troupe = Troupe::gather(&cast, stage.daemon.address(), *self.catalogue.digest(), self.roles)?;
+        drop(entered);
+        runtime.block_on(troupe.connected())?;
+        let entered = runtime.enter();
+        troupe.begin();
+        drop(entered);
+        watch.until_end(show, &self.play.headline(), &troupe, play_for)?;
+
+        let (played, unsent) = troupe.tally().counts();
+        let clients = runtime.block_on(troupe.end(RECEIPTS_WITHIN))?;
+        let elapsed = watch.elapsed();
+        let commands = stage.commands();
+        let last = stage.close()?;
+        runtime.shutdown_timeout(Duration::from_secs(1));
+
+        let on_disk = OnDisk::count(&commands)?;
+        let mut figures = Figures::new(elapsed, &last, &clients, unsent);
+        figures.pace(&Figures::default());
+        if let Some(events) = self.events {
+            figures.progress(played, events);
+        }
+        let broken = summary::broken(&figures, &last, &on_disk);
+        let summary = Summary { play: self.play, figures, on_disk, broken };
+        say(&if options.json { summary.to_json() } else { summary.to_text() });
+        Ok(summary.broken.is_empty())
     }
-    let broken = summary::broken(&figures, &last, &on_disk);
-    let kept = broken.is_empty();
-    let summary = Summary { play, figures, on_disk, broken };
-    say(&if options.json { summary.to_json() } else { summary.to_text() });
-    Ok(kept)
 }
 
-/// Who plays, and how many events a recording holds.
-fn roles(
-    options: &Options,
-    catalogue: &Arc<Catalogue>,
-    seed: u64,
-    speed: Option<f64>,
-) -> Result<(Vec<Role>, Option<u64>)> {
-    let Some(path) = &options.events else {
-        let speed = speed.unwrap_or(SIMULATED_SPEED);
-        return Ok((roles::simulated(catalogue, seed, options.players, speed)?, None));
-    };
-    say_aside(&format!("reading {}", path.display()));
-    let recorded = recorded::read(path, catalogue)?;
-    let (events, matches, players) = (recorded.events, recorded.matches, recorded.tracks.len());
-    say_aside(&format!("{} events of {players} players in {matches} matches", figures::grouped(events)));
-    Ok((roles::recorded(recorded, speed, options.all_reliable), Some(events)))
+fn players_runtime() -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let built = builder.worker_threads(2).thread_name("players").enable_all().build();
+    built.context("cannot start the players' threads")
 }
 
 /// Writes to standard output; nobody there is no reason to fail.

@@ -58,8 +58,13 @@ pub(crate) struct Reliable {
 pub(crate) struct Datagrams {
     pub(crate) events_sent: u64,
     pub(crate) events_arrived: u64,
+    /// Events that clients could not even begin to send.
     pub(crate) events_unsent: u64,
     pub(crate) datagrams_sent: u64,
+    /// Datagrams that the daemon dropped for a budget, or while it had no room.
+    pub(crate) datagrams_shed: u64,
+    /// Packets that the kernel dropped before the daemon could read them.
+    pub(crate) packets_overflowed: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -143,6 +148,10 @@ impl Figures {
                 events_arrived: sum(|s| s.sessions.events_datagram),
                 events_unsent: unsent + clients.datagram_events_dropped,
                 datagrams_sent: clients.datagrams,
+                datagrams_shed: sum(|s| {
+                    s.sessions.datagrams_before_welcome + s.sessions.datagrams_over_budget + s.sessions.datagrams_shed
+                }),
+                packets_overflowed: sum(|s| s.receive_overflows),
             },
             rules: snapshot.rules.iter().map(RuleFired::new).collect(),
             latency: LatencyFigures {
@@ -243,9 +252,9 @@ pub(crate) fn grouped(n: u64) -> String {
 /// Microseconds as a person reads them: `850 µs`, `3.2 ms`, `1.5 s`.
 pub(crate) fn micros(us: u64) -> String {
     match us {
-        ..1_000 => format!("{us} µs"),
-        ..10_000 => format!("{:.1} ms", us as f64 / 1e3),
-        ..1_000_000 => format!("{:.0} ms", us as f64 / 1e3),
+        0..1_000 => format!("{us} µs"),
+        1_000..10_000 => format!("{:.1} ms", us as f64 / 1e3),
+        10_000..1_000_000 => format!("{:.0} ms", us as f64 / 1e3),
         _ => format!("{:.1} s", us as f64 / 1e6),
     }
 }
@@ -253,9 +262,9 @@ pub(crate) fn micros(us: u64) -> String {
 /// Bytes as a person reads them.
 pub(crate) fn bytes(n: u64) -> String {
     match n {
-        ..1_024 => format!("{n} B"),
-        ..1_048_576 => format!("{:.1} KiB", n as f64 / 1_024.0),
-        ..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+        0..1_024 => format!("{n} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", n as f64 / 1_024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
         _ => format!("{:.1} GiB", n as f64 / 1_073_741_824.0),
     }
 }

@@ -102,6 +102,21 @@ impl Mix {
         quantiles.windows(2).zip(widths).map(|(q, width)| (q[0] + q[1]) / 2.0 * width).sum()
     }
 
+    /// A value chosen with a probability that grows with the value itself: `segment` and `place` are thrown from 0 to 1.
+    pub(crate) fn value_by_weight(&self, quantiles: &[f64], segment: f64, place: f64) -> f64 {
+        let mut left = segment * self.mean(quantiles);
+        let mut chosen = (0.0, 0.0);
+        for (ends, at) in quantiles.windows(2).zip(self.at.windows(2)) {
+            chosen = (ends[0], ends[1]);
+            left -= (ends[0] + ends[1]) / 2.0 * (at[1] - at[0]);
+            if left < 0.0 {
+                break;
+            }
+        }
+        let (from, to) = chosen;
+        (from * from + place * (to * to - from * from)).sqrt()
+    }
+
     /// The place of a type.
     pub(crate) fn place_of(&self, name: &str) -> Option<usize> {
         self.types.iter().position(|of| of.name == name)
@@ -141,6 +156,8 @@ mod tests {
         let quantiles = [0.0, 10.0, 110.0];
         let values = [-1.0, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0].map(|share| mix.value(&quantiles, share));
         assert_eq!(values, [0.0, 0.0, 5.0, 10.0, 60.0, 110.0, 110.0]);
+        let weighed = [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)].map(|(s, p)| mix.value_by_weight(&quantiles, s, p));
+        assert_eq!(weighed, [0.0, 10.0, 110.0]);
         assert_eq!((mix.mean(&quantiles), mix.value(&[], 0.5), mix.value(&[3.0], 0.5)), (32.5, 0.0, 3.0));
     }
 }

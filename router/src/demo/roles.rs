@@ -6,17 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 use rules_catalogue::{Catalogue, EventType};
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::cast::Bearer;
 use super::dice::Dice;
+use super::lobby::Lobby;
 use super::mix::Mix;
 use super::players::{Attested, Line, Part, Role};
 use super::recorded::{Recorded, is_high_rate};
-use super::script::{Happening, MatchResult, Script};
+use super::script::{Happening, Script};
 
 /// Game servers of the simulated players.
 const GAME_SERVERS: usize = 2;
@@ -39,7 +38,7 @@ pub(crate) fn simulated(catalogue: &Arc<Catalogue>, seed: u64, players: u32, spe
         known.cloned().with_context(|| format!("the catalogue has no event type for `{}`", of.name))
     });
     let types: Arc<[EventType]> = recorded.collect::<Result<_>>()?;
-    let finished = catalogue.event_type_by_name("MatchFinished").context("the catalogue has no `MatchFinished`")?;
+    let lobby = Arc::new(Lobby::new(catalogue.clone())?);
     let mut servers = Vec::new();
     let mut roles = Vec::new();
     for number in 0..GAME_SERVERS {
@@ -52,12 +51,13 @@ pub(crate) fn simulated(catalogue: &Arc<Catalogue>, seed: u64, players: u32, spe
     for number in 0..u64::from(players) {
         let mut dice = Dice::new(seed, &[5, number]);
         let sub = format!("p{number:05}");
-        let teller = Teller {
+        let mut teller = Teller {
             catalogue: catalogue.clone(),
             mix: mix.clone(),
             types: types.clone(),
-            finished: finished.clone(),
+            lobby: lobby.clone(),
             player: sub.clone(),
+            dice: Dice::new(seed, &[6, number]),
             server: servers[(number / 2) as usize % servers.len()].clone(),
             speed,
         };
@@ -65,7 +65,7 @@ pub(crate) fn simulated(catalogue: &Arc<Catalogue>, seed: u64, players: u32, spe
         let segments = segments.map(|(name, _)| name.to_owned()).collect();
         let region = one_of(&mut dice, &REGIONS).to_owned();
         let (platform, locale) = (one_of(&mut dice, &PLATFORMS), one_of(&mut dice, &LOCALES));
-        let feed = Script::new(mix.clone(), seed, number).filter_map(move |happening| teller.line(happening));
+        let feed = Script::new(mix.clone(), seed, number).flat_map(move |happening| teller.lines(happening));
         let part = Part::Player(Box::new(feed));
         roles.push(Role { bearer: Bearer { sub, region, segments }, build: BUILD.into(), platform, locale, part });
     }
@@ -105,38 +105,39 @@ struct Teller {
     mix: Arc<Mix>,
     /// By the table's places.
     types: Arc<[EventType]>,
-    finished: EventType,
+    lobby: Arc<Lobby>,
     player: String,
+    dice: Dice,
     server: mpsc::Sender<Attested>,
     speed: f64,
 }
 
 impl Teller {
-    /// `None` where the table tells of a value that the catalogue forbids; a test holds that there is none.
-    fn line(&self, happening: Happening) -> Option<Line> {
+    /// One event, and after a match what is done in the lobby. None where the table tells of a value that the catalogue
+    /// forbids; a test holds that there is none.
+    fn lines(&mut self, happening: Happening) -> Vec<Line> {
         let event_type = &self.types[happening.of];
-        let payload = self.catalogue.encode_json(event_type, &happening.fields).ok()?;
-        let attested = happening.result.and_then(|result| self.attested(&result));
-        Some(Line {
-            at: real(happening.at_ms as f64, self.speed),
+        let Ok(payload) = self.catalogue.encode_json(event_type, &happening.fields) else { return Vec::new() };
+        let at_ms = happening.at_ms;
+        let mut lines = vec![Line {
+            at: real(at_ms as f64, self.speed),
             event_type: event_type.id,
             payload: payload.into(),
             reliable: !is_high_rate(&self.mix.types[happening.of].name),
-            attests: attested.map(|attested| (self.server.clone(), attested)),
-        })
-    }
-
-    fn attested(&self, result: &MatchResult) -> Option<Attested> {
-        let fields = json!({
-            "player_id": self.player,
-            "match_id": result.match_id,
-            "result": if result.won { "win" } else { "loss" },
-            "mode": result.mode,
-            "seconds": result.seconds,
-            "rating_change": if result.won { 12 } else { -12 },
-        });
-        let payload: Bytes = self.catalogue.encode_json(&self.finished, &fields).ok()?.into();
-        Some(Attested { event_type: self.finished.id, payload })
+            attests: None,
+        }];
+        if let Some(result) = happening.result {
+            lines[0].attests = self.lobby.result(&self.player, &result).map(|attested| (self.server.clone(), attested));
+            let steps = self.lobby.steps(&self.player, &result, &mut self.dice);
+            lines.extend(steps.into_iter().map(|step| Line {
+                at: real((at_ms + step.after_ms) as f64, self.speed),
+                event_type: step.event_type,
+                payload: step.payload,
+                reliable: true,
+                attests: step.attests.map(|attested| (self.server.clone(), attested)),
+            }));
+        }
+        lines
     }
 }
 

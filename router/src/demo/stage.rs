@@ -33,6 +33,9 @@ pub(crate) struct Stage {
 /// Where the daemon's log goes: the terminal is for the view.
 const LOG: &str = "edge-router.log";
 
+/// What may wait to be read of a wide player's datagrams: as much as comes between two turns of a shard.
+const WIDE_DATAGRAM_BYTES: u32 = 1 << 20;
+
 impl Stage {
     /// Makes the folder, fills it, and starts a daemon on ports that are free. `wide` lifts what one player may do, for
     /// players that do in seconds what took them hours.
@@ -50,11 +53,18 @@ impl Stage {
         }
         if wide {
             config.session.client_budget = config.session.server_budget;
+            config.session.transport.datagram_receive_bytes = WIDE_DATAGRAM_BYTES;
         }
         log_into(&directory.join(LOG), &config.log.level)?;
         let settings = Settings::load(config, now_unix_ms).map_err(|all| anyhow!("{all}"))?;
         let daemon = Daemon::start(settings).context("the daemon does not start")?;
         Ok(Stage { directory, daemon })
+    }
+
+    /// Where to look while it plays, in words.
+    pub(crate) fn places(&self) -> String {
+        let pages = self.daemon.http().map_or(String::new(), |http| format!("; metrics at http://{http}/metrics"));
+        format!("in {}{pages}", self.directory.display())
     }
 
     /// Where the commands go.

@@ -186,6 +186,12 @@ impl Summary {
         for broken in &self.broken {
             writeln!(out, "BROKEN      {broken}")?;
         }
+        if self.play.speed != Some(1.0) {
+            writeln!(
+                out,
+                "\nRules keep real time: at this pace their windows hold more events than they did when it was recorded."
+            )?;
+        }
         writeln!(out)?;
         self.where_to_look(out)
     }

@@ -223,8 +223,8 @@ mod tests {
             "64 players, seed 7",
             "01:15",
             "1,812 events/s, 20,311 in all",
-            "supply_block       120 █",
-            "residual        0",
+            "supply_block        120 █",
+            "residual        0 ",
         ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }

@@ -136,12 +136,11 @@ impl<'a> Watch<'a> {
 
     fn look(&mut self, troupe: &Troupe) -> Result<Figures> {
         let snapshot = self.runtime.block_on(self.stage.snapshot())?;
-        let tally = troupe.tally();
-        let unsent = tally.unsent.load(Ordering::Relaxed);
+        let (played, unsent) = troupe.tally().counts();
         let mut figures = Figures::new(self.elapsed(), &snapshot, &troupe.figures(), unsent);
         figures.pace(&self.before);
         if let Some(events) = self.events {
-            figures.progress(tally.played.load(Ordering::Relaxed), events);
+            figures.progress(played, events);
         }
         self.before = figures.clone();
         Ok(figures)
