@@ -89,8 +89,7 @@ impl Issuer {
     /// Where the system gives no randomness.
     pub fn token_es256(&self, sub: &str) -> String {
         let header = json!({ "alg": "ES256", "kid": format!("ec-{}", self.name) });
-        let signed =
-            format!("{}.{}", b64(header.to_string().as_bytes()), b64(self.claims(sub).to_string().as_bytes()));
+        let signed = format!("{}.{}", b64(header.to_string().as_bytes()), b64(self.claims(sub).to_string().as_bytes()));
         let signature = self.ec.sign(&SystemRandom::new(), signed.as_bytes()).expect("randomness");
         format!("{signed}.{}", b64(signature.as_ref()))
     }

@@ -30,9 +30,9 @@ pub fn read(folder: &Path) -> Vec<Line> {
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         for line in bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
             let parsed = serde_json::from_slice(line);
-            lines.push(Line(parsed.unwrap_or_else(|why| {
-                panic!("{}: {why}: {}", file.display(), String::from_utf8_lossy(line))
-            })));
+            lines.push(Line(
+                parsed.unwrap_or_else(|why| panic!("{}: {why}: {}", file.display(), String::from_utf8_lossy(line))),
+            ));
         }
     }
     lines

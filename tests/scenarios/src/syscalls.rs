@@ -103,7 +103,9 @@ pub fn receipts_follow_syncs(calls: &[Call], events: &[Seen], slack: f64) -> Res
         };
         if event.receipted - synced.end < slack {
             let early = event.receipted - synced.end;
-            return Err(format!("event {i}: its receipt came {early:.3} s after the sync, which returned {slack} s after"));
+            return Err(format!(
+                "event {i}: its receipt came {early:.3} s after the sync, which returned {slack} s after"
+            ));
         }
         let is_send = |call: &&Call| matches!(call.name.as_str(), "sendmsg" | "sendmmsg");
         let carried = |call: &&Call| is_send(call) && call.begin >= synced.end + slack && call.begin <= event.receipted;

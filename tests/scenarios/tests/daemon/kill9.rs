@@ -41,12 +41,8 @@ async fn no_receipted_event_is_lost_or_told_twice() {
     let world = World::new();
     let mut node = Node::start(&world, Settings::default());
     let queues = tempfile::tempdir().expect("a directory");
-    let stage = Arc::new(Stage {
-        world,
-        endpoint: node.endpoint(),
-        over: AtomicBool::new(false),
-        curtain: AtomicU64::new(0),
-    });
+    let stage =
+        Arc::new(Stage { world, endpoint: node.endpoint(), over: AtomicBool::new(false), curtain: AtomicU64::new(0) });
     let players: Vec<_> = (0..PLAYERS)
         .map(|n| {
             let queue = queues.path().join(n.to_string());

@@ -4,5 +4,12 @@
 //! clients, in files, on pages, in the trace of system calls. Nothing here looks into a crate.
 
 mod doors;
+mod drain;
 mod kill9;
+mod pages;
 mod play;
+mod receipts_follow_fsync;
+mod refusals;
+mod reload;
+mod restart_with_more_shards;
+mod resume;
