@@ -80,7 +80,8 @@ impl Actor {
 
 fn hit(rng: &mut Rng) -> Fact {
     let zone = [Zone::Meadow, Zone::Catacombs, Zone::SkyFortress][rng.index(3)];
-    Fact::Hit { power: 1 + rng.below(100) as u8, zone }
+    let note_bytes = if rng.chance(500_000) { 0 } else { rng.below(401) as u16 };
+    Fact::Hit { power: 1 + rng.below(100) as u8, zone, note_bytes }
 }
 
 /// All clients of a plan, and the names of the players.

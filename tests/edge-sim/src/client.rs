@@ -267,7 +267,7 @@ impl Client {
                 client_ms,
                 ..Hello::default()
             };
-            link.greet(hello);
+            link.greet(hello, self.seed.chance(300_000));
         }
         link.read(&mut self.queues, &mut self.heard);
         relay(&mut self.endpoint, link.handle, link);

@@ -13,6 +13,7 @@ pub(crate) enum Fact {
     Hit {
         power: u8,
         zone: Zone,
+        note_bytes: u16,
     },
     Login,
     Kill,
@@ -90,9 +91,12 @@ impl Fact {
         let mut out = Vec::with_capacity(32);
         number(1, nonce, &mut out);
         match self {
-            Fact::Hit { power, zone } => {
+            Fact::Hit { power, zone, note_bytes } => {
                 number(2, u64::from(*power), &mut out);
                 text(3, zone.name(), &mut out);
+                if *note_bytes > 0 {
+                    text(4, &note(*note_bytes), &mut out);
+                }
             }
             Fact::Trade { player, gold } => {
                 text(2, player, &mut out);
@@ -105,6 +109,11 @@ impl Fact {
         }
         Bytes::from(out)
     }
+}
+
+/// The text of a note.
+pub(crate) fn note(bytes: u16) -> String {
+    "~".repeat(usize::from(bytes))
 }
 
 /// Appends a varint field; proto3 leaves 0 out.

@@ -40,6 +40,9 @@ pub(crate) struct Link {
     control: Option<StreamId>,
     decoder: FrameDecoder,
     lanes: [Option<Lane>; CLASSES],
+    /// Where to begin to send, by class: the receipts that HELLO named, for a client that has its events ready before it reads
+    /// WELCOME's; `None` for one that reads them first.
+    begin: Option<[Seq; CLASSES]>,
     credit: [u64; CLASSES],
 }
 
@@ -65,6 +68,7 @@ impl Link {
             control: None,
             decoder: FrameDecoder::server_control(),
             lanes: Default::default(),
+            begin: None,
             credit: [0; CLASSES],
         }
     }
@@ -81,8 +85,10 @@ impl Link {
         self.is_connected && self.stage == Stage::Handshaking
     }
 
-    /// Opens the control stream and says HELLO.
-    pub(crate) fn greet(&mut self, hello: Hello) {
+    /// Opens the control stream and says HELLO. An eager client begins behind the receipts that it names there, whatever
+    /// WELCOME says; both are allowed.
+    pub(crate) fn greet(&mut self, hello: Hello, is_eager: bool) {
+        self.begin = is_eager.then_some(hello.highest_receipts);
         let Some(stream) = self.conn.streams().open(Dir::Bi) else { return };
         let mut bytes = Vec::new();
         StreamHeader::Control.encode(&mut bytes);
@@ -174,11 +180,12 @@ impl Link {
     fn pump_class(&mut self, class: Class, queue: &mut Queue) -> u64 {
         let limit = self.credit[class.index()].min(queue.told.len() as u64);
         let lane = &mut self.lanes[class.index()];
-        if lane.is_none() && queue.receipt < limit {
+        let begin = self.begin.map_or(queue.receipt, |begin| begin[class.index()].0);
+        if lane.is_none() && begin < limit {
             let Some(stream) = self.conn.streams().open(Dir::Uni) else { return 0 };
             let mut rest = Vec::new();
             StreamHeader::Events(class).encode(&mut rest);
-            *lane = Some(Lane { stream, written: queue.receipt, rest });
+            *lane = Some(Lane { stream, written: begin, rest });
         }
         let Some(lane) = lane else { return 0 };
         let mut resends = 0;

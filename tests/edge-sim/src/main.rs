@@ -4,6 +4,7 @@
 //! command that tells it again. With 100 stories or more, a kind of trouble that never came is a failure, too: a run that
 //! never met a fault proves nothing about it.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    name_the_seed_on_panic();
     let from = match arguments.from {
         Some(from) => from,
         None => fresh_seed()?,
@@ -81,8 +83,25 @@ fn run(arguments: &Arguments) -> Result<()> {
     report(&tally, begun.elapsed())
 }
 
+thread_local! {
+    /// The seed of the story that this thread tells.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Where panics abort, nothing after them is printed: so the seed comes first.
+fn name_the_seed_on_panic() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if let Some(seed) = SEED.get() {
+            say(&format!("seed {seed}: PANIC; again: cargo run -p edge-sim -- --seeds 1 --from {seed} --trace"));
+        }
+        default(info);
+    }));
+}
+
 /// Tells one story and adds it to the tally.
 fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) {
+    SEED.set(Some(seed));
     // A panic of the code under test is a finding like any other.
     let told = catch_unwind(AssertUnwindSafe(|| tell(seed, trace)));
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,10 +113,7 @@ fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) {
             show(seed, ending);
             !ending.violations.is_empty()
         }
-        Err(_) => {
-            say(&format!("seed {seed}: PANIC (see above)"));
-            true
-        }
+        Err(_) => true,
     };
     if failed {
         tally.failures.push(seed);

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, Zone};
+use crate::fact::{Fact, Zone, note};
 
 /// How long the window of rule `rapid` is, in milliseconds.
 pub(crate) const RAPID_WITHIN_MS: i64 = 3_000;
@@ -40,8 +40,9 @@ fn publish(rule: &'static str, action: u64, topic: &str, message: Value) -> Expe
 pub(crate) fn stateless(fact: &Fact, nonce: u64, player: &str, rev: u64) -> Vec<Expected> {
     let mut all = Vec::new();
     match fact {
-        Fact::Hit { power, zone } => {
-            all.push(publish("audit_hit", 0, "sim.audit", json!({ "nonce": nonce, "rev": rev })));
+        Fact::Hit { power, zone, note_bytes } => {
+            let message = json!({ "nonce": nonce, "note": note(*note_bytes), "rev": rev });
+            all.push(publish("audit_hit", 0, "sim.audit", message));
             if *power >= 50 && matches!(zone, Zone::Catacombs | Zone::SkyFortress) {
                 let message = json!({ "nonce": nonce, "power": power, "rev": rev });
                 all.push(publish("hard_hit", 0, "sim.hard", message));

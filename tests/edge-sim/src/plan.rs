@@ -28,8 +28,9 @@ pub(crate) struct Plan {
 /// One thing that goes wrong, or merely happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
-    /// The daemon dies and is back after `down`; with a fuse, the power goes once more during that recovery.
-    Death { death: Death, down: Duration, fuse: Option<u32> },
+    /// The daemon dies (from an ambush: when a batch lies between its write and its fsync) and is back after `down`; with a
+    /// fuse, the power goes once more during that recovery.
+    Death { death: Death, from_ambush: bool, down: Duration, fuse: Option<u32> },
     /// A client and the site do not reach each other.
     Cut { client: usize, lasts: Duration },
     /// The network changes for everybody.
@@ -52,6 +53,8 @@ pub(crate) enum Trouble {
     Stall { shard: usize, lasts: Duration },
     /// The next sync of the spool's disk fails.
     SyncFailure,
+    /// New sessions are refused for a while, as under load.
+    Gate { lasts: Duration },
     /// A cut of the ledger.
     LedgerCut,
 }
@@ -96,7 +99,7 @@ fn setup(rng: &mut Rng) -> Setup {
         record_bytes_max: 16 << 10,
         batch_bytes_max: 17 << 10,
         queue_bytes_max: pick(rng, 17, 64) << 10,
-        commit_window: ms(rng, 0, 3),
+        commit_window: if rng.chance(300_000) { ms(rng, 3, 25) } else { ms(rng, 0, 3) },
         log_bytes_max: 8 << 20,
         checkpoint_every_bytes: 32 << 10,
         checkpoint_piece_bytes: 1 << 10,
@@ -107,7 +110,7 @@ fn setup(rng: &mut Rng) -> Setup {
         ..edge_spool::Config::default()
     };
     // Now and then a disk that is slower than the network.
-    let jitter = if rng.chance(200_000) { ms(rng, 20, 120) } else { ms(rng, 0, 4) };
+    let jitter = if rng.chance(450_000) { ms(rng, 20, 120) } else { ms(rng, 0, 4) };
     Setup {
         shards: if rng.chance(250_000) { 3 } else { 2 },
         sessions,
@@ -137,33 +140,64 @@ fn weather(rng: &mut Rng) -> LinkConfig {
 }
 
 fn troubles(rng: &mut Rng, clients: usize, shards: usize, length: Duration) -> Vec<(Duration, Trouble)> {
-    let count = pick(rng, 4, 16);
-    let mut troubles: Vec<(Duration, Trouble)> =
-        (0..count).map(|_| (rng.duration(length), trouble(rng, clients, shards))).collect();
-    troubles.push((rng.duration(length), Trouble::LedgerCut));
+    let mut troubles = Vec::new();
+    for _ in 0..pick(rng, 4, 16) {
+        let at = rng.duration(length);
+        let trouble = trouble(rng, clients, shards);
+        follow(rng, clients, at, &trouble, &mut troubles);
+        troubles.push((at, trouble));
+    }
+    for _ in 0..pick(rng, 1, 12) {
+        troubles.push((rng.duration(length), Trouble::LedgerCut));
+    }
     troubles.sort_by_key(|(at, _)| *at);
     troubles
+}
+
+/// Some trouble draws more: a burst is best met by a death or a cut of the ledger while it is under way, and a disk that
+/// fails once is worst while a daemon recovers.
+fn follow(rng: &mut Rng, clients: usize, at: Duration, trouble: &Trouble, troubles: &mut Vec<(Duration, Trouble)>) {
+    match trouble {
+        Trouble::Burst { .. } => {
+            for _ in 0..3 {
+                troubles.push((at + ms(rng, 1, 80), Trouble::LedgerCut));
+            }
+            if rng.chance(400_000) {
+                troubles.push((at + ms(rng, 1, 80), death(rng)));
+            }
+        }
+        // What waits in the rings of a shard that stands still is what a cut must count.
+        Trouble::Stall { lasts, .. } => {
+            let begun = at + ms(rng, 0, 20);
+            troubles.push((begun, Trouble::Burst { client: rng.index(clients), facts: pick(rng, 10, 40) as u32 }));
+            troubles.push((begun + rng.duration(*lasts), Trouble::LedgerCut));
+        }
+        Trouble::Death { .. } if rng.chance(200_000) => troubles.push((at, Trouble::SyncFailure)),
+        _ => {}
+    }
+}
+
+fn death(rng: &mut Rng) -> Trouble {
+    let death = if rng.chance(400_000) { Death::Kill } else { Death::PowerLoss };
+    let fuse = if rng.chance(250_000) { Some(rng.below(20) as u32) } else { None };
+    Trouble::Death { death, from_ambush: rng.chance(700_000), down: ms(rng, 1, 1_500), fuse }
 }
 
 fn trouble(rng: &mut Rng, clients: usize, shards: usize) -> Trouble {
     let client = rng.index(clients);
     match rng.below(100) {
-        0..15 => {
-            let death = if rng.chance(400_000) { Death::Kill } else { Death::PowerLoss };
-            let fuse = if rng.chance(250_000) { Some(rng.below(20) as u32) } else { None };
-            Trouble::Death { death, down: ms(rng, 1, 1_500), fuse }
-        }
-        15..23 => Trouble::Cut { client, lasts: ms(rng, 50, 7_000) },
-        23..28 => Trouble::Weather(Box::new(weather(rng))),
-        28..36 => Trouble::Rebind { client },
-        36..44 => Trouble::Supersede { client },
-        44..50 => Trouble::Close { client },
-        50..58 => Trouble::ClientDeath { client },
-        58..68 => Trouble::Burst { client, facts: pick(rng, 5, 60) as u32 },
-        68..76 => Trouble::Swap,
-        76..80 => Trouble::Spoiled,
-        80..88 => Trouble::Stall { shard: rng.index(shards), lasts: ms(rng, 1, 400) },
-        88..92 => Trouble::SyncFailure,
-        _ => Trouble::LedgerCut,
+        0..13 => death(rng),
+        13..21 => Trouble::Cut { client, lasts: ms(rng, 50, 7_000) },
+        21..26 => Trouble::Weather(Box::new(weather(rng))),
+        26..34 => Trouble::Rebind { client },
+        34..42 => Trouble::Supersede { client },
+        42..48 => Trouble::Close { client },
+        48..56 => Trouble::ClientDeath { client },
+        56..68 => Trouble::Burst { client, facts: pick(rng, 5, 60) as u32 },
+        68..77 => Trouble::Swap,
+        77..83 => Trouble::Spoiled,
+        83..91 => Trouble::Stall { shard: rng.index(shards), lasts: ms(rng, 1, 400) },
+        91..95 => Trouble::SyncFailure,
+        _ => Trouble::Gate { lasts: ms(rng, 100, 2_000) },
     }
 }

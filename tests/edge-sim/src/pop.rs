@@ -16,8 +16,9 @@ use edge_door::sim::{DiskConfig, Rng, SimClock, SimDisk};
 use edge_door::{Clock as _, Disk as _};
 use edge_event::{NodeId, Position, ShardId, SpoolUuid, UnixMillis};
 use edge_session::{Arrival, Sessions, SharedKeys};
-use edge_shard::{Back, Forward, Parts, Restored, Serving, Shard, ToSpool};
+use edge_shard::{Back, Forward, Gate, Parts, Restored, Serving, Shard, ToSpool};
 use edge_spool::{Health, RecoverError, Recovered, Spool};
+use edge_wire::RefuseCode;
 
 use crate::cuts::Cuts;
 use crate::forward::ForwardSeat;
@@ -109,6 +110,7 @@ struct Seat {
 
 enum Order {
     Cut(u64),
+    Gate(Gate),
     Rules(Arc<Serving>),
 }
 
@@ -150,6 +152,11 @@ impl Pop {
     /// Whether a daemon runs.
     pub(crate) fn is_up(&self) -> bool {
         self.daemon.is_some()
+    }
+
+    /// How many records of the spool lie between their write and their fsync.
+    pub(crate) fn unsynced_records(&self) -> usize {
+        self.daemon.as_ref().map_or(0, |d| d.spool.disk.unsynced_records())
     }
 
     /// Whether the daemon's spool takes nothing any more until a restart.
@@ -336,6 +343,18 @@ impl Pop {
         }
     }
 
+    /// New sessions are refused, or let in again.
+    pub(crate) fn gate(&mut self, is_open: bool) {
+        let gate = if is_open {
+            Gate::Open
+        } else {
+            Gate::Shut { code: RefuseCode::Overloaded, detail: "the story says so".to_owned(), retry_after: None }
+        };
+        for seat in self.daemon.iter_mut().flat_map(|d| &mut d.shards) {
+            seat.orders.push_back(Order::Gate(gate.clone()));
+        }
+    }
+
     /// The next sync of the spool's disk fails.
     pub(crate) fn fail_next_sync(&mut self) {
         self.spool_disk.fail_next_syncs(1);
@@ -454,6 +473,7 @@ impl Pop {
         while let Some(order) = seat.orders.pop_front() {
             match order {
                 Order::Cut(number) => seat.shard.handle_cut(number),
+                Order::Gate(gate) => seat.shard.handle_gate(gate),
                 Order::Rules(serving) => {
                     seat.revision = serving.rules.revision();
                     scribe.note(format_args!("shard {me} adopts revision {}", seat.revision));
@@ -606,7 +626,7 @@ impl Daemon {
 
 /// How long a message between two threads takes: mostly a hop, now and then a thread must wake up first.
 fn hop(rng: &mut Rng, setup: &Setup) -> Duration {
-    let most = if rng.chance(50_000) { setup.wake } else { setup.hop };
+    let most = if rng.chance(100_000) { setup.wake } else { setup.hop };
     Duration::from_micros(1) + rng.duration(most)
 }
 

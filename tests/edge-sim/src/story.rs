@@ -31,6 +31,8 @@ const REST_WITHIN: Duration = Duration::from_secs(120);
 const FACTS_MAX: u64 = 500;
 /// One receipt in so many is proven on a copy of the disk.
 const PROVE_ONE_IN: u64 = 25;
+/// A death from an ambush waits for so many records between write and fsync: enough for several sectors.
+const AMBUSH_RECORDS: usize = 2;
 /// Turns without a step of time: beyond it somebody rings for ever.
 const TURNS_AT_ONCE_MAX: u32 = 10_000;
 
@@ -69,6 +71,10 @@ struct Story {
     troubles: Vec<(Instant, Trouble)>,
     /// The daemon comes back then, with this fuse.
     restart_at: Option<(Instant, Option<u32>)>,
+    /// A death that waits for its moment.
+    ambush: Option<(Death, Duration, Option<u32>)>,
+    /// When new sessions are let in again.
+    opens_at: Option<Instant>,
     /// When the cut between a client and the site heals.
     heals: BTreeMap<usize, Instant>,
     /// When trouble is over.
@@ -108,6 +114,8 @@ impl Story {
             scribe,
             troubles,
             restart_at: None,
+            ambush: None,
+            opens_at: None,
             heals: BTreeMap::new(),
             is_quiet: false,
             next_nonce: 1,
@@ -161,6 +169,7 @@ impl Story {
             self.troubles.last().map(|(at, _)| *at),
             self.restart_at.map(|(at, _)| at),
             self.heals.values().min().copied(),
+            self.opens_at,
             (!self.is_quiet).then_some(self.quiet_at),
             self.pop.next_due(now),
         ];
@@ -352,6 +361,14 @@ impl Story {
             self.scribe.note(format_args!("the spool is read-only; its operator restarts the daemon"));
             self.kill(Death::Kill, Duration::from_millis(100), None, now);
         }
+        if self.pop.unsynced_records() >= AMBUSH_RECORDS
+            && let Some((death, down, fuse)) = self.ambush.take()
+        {
+            self.kill(death, down, fuse, now);
+        }
+        if self.opens_at.take_if(|at| *at <= now).is_some() {
+            self.pop.gate(true);
+        }
         while let Some(client) = self.heals.iter().find(|(_, at)| **at <= now).map(|(client, _)| *client) {
             self.heals.remove(&client);
             self.net.heal(self.actors[client].ip, SERVER.ip());
@@ -368,7 +385,8 @@ impl Story {
 
     fn happen(&mut self, trouble: Trouble, now: Instant) {
         match trouble {
-            Trouble::Death { death, down, fuse } => self.kill(death, down, fuse, now),
+            Trouble::Death { death, from_ambush: true, down, fuse } => self.ambush = Some((death, down, fuse)),
+            Trouble::Death { death, from_ambush: false, down, fuse } => self.kill(death, down, fuse, now),
             Trouble::Cut { client, lasts } => {
                 self.net.cut(self.actors[client].ip, SERVER.ip());
                 self.heals.insert(client, now + lasts);
@@ -419,6 +437,10 @@ impl Story {
                 self.pop.stall(shard, now + lasts);
             }
             Trouble::SyncFailure => self.pop.fail_next_sync(),
+            Trouble::Gate { lasts } => {
+                self.pop.gate(false);
+                self.opens_at = Some(now + lasts);
+            }
             Trouble::LedgerCut => self.pop.cut(),
         }
     }
@@ -440,6 +462,9 @@ impl Story {
             self.net.heal(actor.ip, SERVER.ip());
         }
         self.heals.clear();
+        self.ambush = None;
+        self.opens_at = None;
+        self.pop.gate(true);
         self.troubles.clear();
         self.restart_at = self.restart_at.map(|(at, _)| (at.min(now + Duration::from_millis(100)), None));
     }

@@ -189,6 +189,12 @@ impl WatchedDisk {
         WatchedDisk { disk, watch, flights: BTreeMap::new(), fuse: None }
     }
 
+    /// How many records lie between their write and their fsync.
+    pub(crate) fn unsynced_records(&self) -> usize {
+        let covers = |flight: &Flight| if let Flight::Sync { covers, .. } = flight { *covers } else { 0 };
+        self.flights.values().map(covers).sum()
+    }
+
     /// When the next operation ends.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.disk.next_due()
