@@ -41,6 +41,8 @@ pub(crate) struct Opened {
     pub(crate) number: u64,
     pub(crate) files: VecDeque<u64>,
     pub(crate) has_marks: bool,
+    /// Nobody can have read anything of it.
+    pub(crate) is_fresh: bool,
     pub(crate) bytes: u64,
     pub(crate) marks: Marks,
     pub(crate) report: OpenReport,
@@ -62,7 +64,15 @@ pub(crate) fn open(disk: &mut dyn Disk, config: &Config, settled: Position) -> R
     let Some(number) = newest else {
         create(disk, &files::lines(&config.prefix, 1))?;
         let (marks, report) = (Marks::default(), OpenReport::default());
-        return Ok(Opened { number: 1, files: VecDeque::from([1]), has_marks: false, bytes: 0, marks, report });
+        return Ok(Opened {
+            number: 1,
+            files: VecDeque::from([1]),
+            has_marks: false,
+            is_fresh: true,
+            bytes: 0,
+            marks,
+            report,
+        });
     };
     let marks_file = files::marks(&config.prefix, number);
     let has_marks = listed.iter().any(|(name, _)| *name == marks_file);
@@ -73,7 +83,7 @@ pub(crate) fn open(disk: &mut dyn Disk, config: &Config, settled: Position) -> R
     report.damaged_lines += read.damaged;
     report.cut_bytes += read.file_bytes - read.good_bytes;
     make_durable(disk, &files::lines(&config.prefix, number), &read)?;
-    Ok(Opened { number, files: numbers.into(), has_marks, bytes: read.good_bytes, marks, report })
+    Ok(Opened { number, files: numbers.into(), has_marks, is_fresh: false, bytes: read.good_bytes, marks, report })
 }
 
 fn check(config: &Config) -> Result<(), OpenError> {
@@ -89,7 +99,8 @@ fn check(config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Marks of files that a crash kept from being made.
+/// Marks of files that a crash kept from being made. What they cut stays cut: a consumer may have seen the file that they were for,
+/// and have gone on to it from a file that ended there.
 fn remove_stray_marks(
     disk: &mut dyn Disk,
     config: &Config,
@@ -98,6 +109,7 @@ fn remove_stray_marks(
 ) -> Result<(), OpenError> {
     for (name, _) in listed {
         if files::marks_number(&config.prefix, name).is_some_and(|number| number > newest) {
+            read_marks(disk, config, name)?;
             disk.blocking(DiskOp::Unlink { file: name.clone() }).map_err(OpenError::disk("removing", name))?;
         }
     }
@@ -120,17 +132,9 @@ fn earlier_marks(
     report: &mut OpenReport,
 ) -> Result<Marks, OpenError> {
     let spool = config.spool.to_string();
-    let mut text = Vec::new();
-    if let Some(file) = marks_file {
-        let mut rest = Lines::new(disk, file);
-        while let Some(chunk) = rest.chunk()? {
-            text.extend_from_slice(&chunk);
-        }
-    }
-    if let Some((marks, cuts)) = Marks::from_text(&text, &spool) {
-        for (number, bytes) in cuts {
-            cut_to(disk, &files::lines(&config.prefix, number), bytes)?;
-        }
+    if let Some(file) = marks_file
+        && let Some(marks) = read_marks(disk, config, file)?
+    {
         return Ok(marks);
     }
     let mut marks = Marks::default();
@@ -155,6 +159,20 @@ fn earlier_marks(
         }
     }
     Ok(marks)
+}
+
+/// Reads a file of marks and cuts the files that it says were left; `None` when it is damaged.
+fn read_marks(disk: &mut dyn Disk, config: &Config, file: &FileName) -> Result<Option<Marks>, OpenError> {
+    let mut text = Vec::new();
+    let mut rest = Lines::new(disk, file);
+    while let Some(chunk) = rest.chunk()? {
+        text.extend_from_slice(&chunk);
+    }
+    let Some((marks, cuts)) = Marks::from_text(&text, &config.spool.to_string()) else { return Ok(None) };
+    for (number, bytes) in cuts {
+        cut_to(disk, &files::lines(&config.prefix, number), bytes)?;
+    }
+    Ok(Some(marks))
 }
 
 /// Above every position.

@@ -43,9 +43,10 @@ pub struct FileSink {
     /// Lines that wait to be written, until there is a file for them.
     gathered: Option<(Append, Bytes)>,
     work: Work,
-    /// A sync of the file failed: it is left.
-    is_suspect: bool,
-    /// Files that were left so, with what they hold for certain: a crash may bring back what was taken back.
+    /// Nothing more is appended to the file: a write or sync of it failed, or an earlier process wrote it. Its end may have been
+    /// cut, and a consumer may have read what is gone; what stands there must never be something else.
+    is_left: bool,
+    /// Files that were left, with what they hold for certain: a crash may bring back what was taken back.
     cuts: Vec<Cut>,
     /// Whether the file has marks beside it.
     has_marks: bool,
@@ -64,8 +65,6 @@ enum Work {
     Syncing(Append),
     /// A failed write is taken back.
     TakingBack,
-    /// And that is made durable.
-    SyncingBack,
     /// The steps to the next file, one after the other.
     Rotating {
         steps: VecDeque<DiskOp>,
@@ -96,7 +95,7 @@ impl FileSink {
     /// # Errors
     /// Nothing was lost by a failed attempt.
     pub fn open(disk: &mut dyn Disk, config: Config, settled: Position) -> Result<(FileSink, OpenReport), OpenError> {
-        let Opened { number, files, has_marks, bytes, marks, report } = open(disk, &config, settled)?;
+        let Opened { number, files, has_marks, is_fresh, bytes, marks, report } = open(disk, &config, settled)?;
         let sink = FileSink {
             spool: config.spool.to_string(),
             config,
@@ -108,7 +107,7 @@ impl FileSink {
             queue_bytes: 0,
             gathered: None,
             work: Work::Idle,
-            is_suspect: false,
+            is_left: !is_fresh,
             cuts: Vec::new(),
             has_marks,
             next_number: number + 1,
@@ -153,16 +152,11 @@ impl FileSink {
                 self.on_synced(append);
                 Work::Idle
             }
-            (Work::Writing(append), Err(error)) => self.on_failed(append, &error, false),
-            (Work::Syncing(append), Err(error)) => self.on_failed(append, &error, true),
-            (Work::TakingBack, Ok(())) if !self.is_suspect => {
-                let file = self.file();
-                self.push_op(DiskOp::Sync { file });
-                Work::SyncingBack
-            }
-            (Work::TakingBack | Work::SyncingBack, result) => {
-                // What is not taken back for certain is behind the synced length, and the file is left with that noted.
-                self.is_suspect |= result.is_err();
+            (Work::Writing(append) | Work::Syncing(append), Err(error)) => self.on_failed(append, &error),
+            (Work::TakingBack, result) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, file = %self.file(), "what was not synced is still there; the next start cuts it");
+                }
                 Work::Waiting(now + self.config.retry_interval)
             }
             (Work::Rotating { steps, to }, Ok(())) => self.on_step(steps, to),
@@ -194,7 +188,7 @@ impl FileSink {
                 self.gathered = Some((append, Bytes::from(lines)));
             }
         }
-        let must_rotate = self.is_suspect || self.bytes >= self.config.rotate_bytes;
+        let must_rotate = self.is_left || self.bytes >= self.config.rotate_bytes;
         if self.gathered.is_some() && must_rotate {
             self.work = self.rotate(self.next_number);
         } else if let Some((append, data)) = self.gathered.take() {
@@ -241,11 +235,11 @@ impl FileSink {
         self.answer(append, None);
     }
 
-    /// Takes the lines back, so that nobody reads what was not promised, and has the commands sent again. After a failed sync
-    /// the file is not used any more.
-    fn on_failed(&mut self, append: Append, error: &io::Error, is_sync: bool) -> Work {
+    /// Takes the lines back, so that nobody reads what was not promised, and has the commands sent again. The file is left:
+    /// other lines in the place of these would be skipped by a consumer who has read these, and a crash could mix the two.
+    fn on_failed(&mut self, append: Append, error: &io::Error) -> Work {
         tracing::warn!(%error, file = %self.file(), "commands were not written; they are tried again");
-        self.is_suspect |= is_sync;
+        self.is_left = true;
         self.answer(append, Some(self.retry()));
         let (file, len) = (self.file(), self.bytes);
         self.push_op(DiskOp::Truncate { file, len });
@@ -292,7 +286,7 @@ impl FileSink {
             removals.push_back(DiskOp::Unlink { file: files::marks(&self.config.prefix, self.number) });
         }
         self.cuts = self.cuts_with_this();
-        (self.number, self.bytes, self.is_suspect, self.has_marks) = (to, 0, false, true);
+        (self.number, self.bytes, self.is_left, self.has_marks) = (to, 0, false, true);
         self.next_number = to + 1;
         self.files.push_back(to);
         while self.files.len() as u64 > self.config.files_max {
@@ -307,7 +301,7 @@ impl FileSink {
     }
 
     fn cuts_with_this(&self) -> Vec<Cut> {
-        self.cuts.iter().copied().chain(self.is_suspect.then_some((self.number, self.bytes))).collect()
+        self.cuts.iter().copied().chain(self.is_left.then_some((self.number, self.bytes))).collect()
     }
 
     fn remove(&mut self, mut steps: VecDeque<DiskOp>, then: Work) -> Work {

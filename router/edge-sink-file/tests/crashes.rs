@@ -180,7 +180,7 @@ impl Story {
     fn crash(&mut self) {
         // Most crashes of interest are in the midst of work.
         self.feed();
-        for _ in 0..self.rng.below(4) {
+        for _ in 0..self.rng.below(12) {
             self.drain();
             if let Some(due) = self.disk.next_due() {
                 self.clock.advance_to(due);

@@ -78,9 +78,7 @@ impl Bench {
     /// Submits one batch and drives the disk until it is answered and nothing is left to do.
     pub fn deliver(&mut self, commands: Vec<LaneCommand>) -> Vec<Outcome> {
         assert!(self.sink.has_room());
-        let id = BatchId(self.next_batch);
-        self.next_batch += 1;
-        self.sink.submit(Batch { id, commands: commands.into_iter().map(Arc::new).collect() });
+        let id = self.offer(commands);
         for _ in 0..1000 {
             self.drive();
             if let Some(answer) = self.sink.poll_answer() {
@@ -91,6 +89,27 @@ impl Bench {
             self.clock.advance_to(self.sink.poll_timeout().expect("an unanswered sink waits for something"));
         }
         panic!("a batch is answered in bounded time");
+    }
+
+    /// Submits one batch and does nothing more.
+    pub fn offer(&mut self, commands: Vec<LaneCommand>) -> BatchId {
+        let id = BatchId(self.next_batch);
+        self.next_batch += 1;
+        self.sink.submit(Batch { id, commands: commands.into_iter().map(Arc::new).collect() });
+        id
+    }
+
+    /// Lets one operation begin or end. Says whether there was one.
+    pub fn step(&mut self) -> bool {
+        let now = self.clock.now();
+        if let Some((id, end)) = self.disk.poll() {
+            self.sink.handle_end(id, end, now);
+            return true;
+        }
+        let Some((id, op)) = self.sink.poll_op(now) else { return false };
+        self.ops.push(word(&op));
+        self.disk.submit(id, op);
+        true
     }
 
     fn drive(&mut self) {
