@@ -37,7 +37,8 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     )?;
     tools::strace()?;
     let nextest = tools::nextest()?;
-    step("The daemon and edgectl build", &mut cargo(["build", "--locked", "-p", "router", "-p", "edge-ctl"]))?;
+    // One selection for binaries and tests, so that no crate is built twice with other features.
+    step("Everything builds", &mut cargo(["build", "--workspace", "--all-targets", "--locked"]))?;
     step(
         "Every test passes",
         at_root(Command::new(nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
@@ -47,35 +48,43 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         "The documentation has no broken link",
         cargo(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    sim(&["--seeds", FRESH_SEEDS])?;
     if depth == Depth::Full {
-        step("The release builds", &mut cargo(["build", "--release", "--locked", "-p", "router"]))?;
+        step("The release builds", &mut cargo(RELEASE))?;
+        simulate(&["--seeds", FRESH_SEEDS])?;
         demo()?;
     }
     println!("\nall steps passed");
     Ok(())
 }
 
+/// What is built with optimisations, in one selection.
+const RELEASE: [&str; 7] = ["build", "--release", "--locked", "-p", "router", "-p", "edge-sim"];
+
 /// Simulates whole PoPs; see `tests/edge-sim`.
 pub(crate) fn sim(arguments: &[&str]) -> Result<()> {
-    let mut command = cargo(["run", "--release", "--quiet", "--locked", "-p", "edge-sim", "--"]);
-    step("Simulated PoPs keep the promises", command.args(arguments))
+    step("The release builds", &mut cargo(RELEASE))?;
+    simulate(arguments)
 }
 
-/// The README's first command, headless, and the recorded events where they are at hand.
+fn simulate(arguments: &[&str]) -> Result<()> {
+    let simulator = tools::target_dir().join("release/edge-sim");
+    step("Simulated PoPs keep the promises", at_root(Command::new(simulator).args(arguments)))
+}
+
+/// The README's first command, headless, and the recorded events where they are at hand. What the demo keeps for its
+/// user is removed here.
 fn demo() -> Result<()> {
     let daemon = tools::target_dir().join("release/edge-router");
-    step(
-        "The demo runs and its ledger closes",
-        at_root(Command::new(&daemon).args(["demo", "--json", "--for", "5s"])),
-    )?;
+    let scratch = tools::target_dir().join("xtask-demo");
+    std::fs::create_dir_all(&scratch)?;
+    let run = |sentence: &str, arguments: &[&OsStr]| {
+        step(sentence, at_root(Command::new(&daemon).args(["demo", "--json"]).args(arguments).env("TMPDIR", &scratch)))
+    };
+    run("The demo runs and its ledger closes", &["--for".as_ref(), "5s".as_ref()])?;
     if let Some(events) = std::env::var_os("EDGE_EVENTS") {
-        step(
-            "Every recorded event runs through",
-            at_root(Command::new(&daemon).args(["demo", "--json", "--events"]).arg(events)),
-        )?;
+        run("Every recorded event runs through", &["--events".as_ref(), &events])?;
     }
-    Ok(())
+    Ok(std::fs::remove_dir_all(&scratch)?)
 }
 
 fn say_about_recorded_events() {
