@@ -3,7 +3,8 @@
 //! What comes in: a [`Snapshot`] of figures that the threads laid out. What goes out: the OpenMetrics text of it. Deliberately
 //! absent: counting; each thread counts for itself.
 
-use std::fmt;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 
 use edge_admin::Ledger;
 use edge_shard::Latency;
@@ -74,7 +75,7 @@ pub(crate) struct SpoolFigure {
 }
 
 /// The way upstream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ForwardFigure {
     pub(crate) sink: &'static str,
     pub(crate) taken: u64,
@@ -86,16 +87,48 @@ pub(crate) struct ForwardFigure {
     pub(crate) retries: u64,
 }
 
+/// In which of the two formats that scrapers speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Prometheus' older text format, version 0.0.4.
+    Text,
+}
+
 /// The text of a scrape.
 ///
 /// # Errors
 /// Never in practice: writing into a `String` does not fail.
-pub(crate) fn render(snapshot: Snapshot) -> Result<String, fmt::Error> {
+pub(crate) fn render(snapshot: Snapshot, format: Format) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape(snapshot)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
-    Ok(text)
+    Ok(match format {
+        Format::OpenMetrics => text,
+        Format::Text => to_text_format(&text),
+    })
+}
+
+/// The two formats differ in this: the older one names a counter's family like its samples, `_total` included, and knows no end.
+fn to_text_format(open_metrics: &str) -> String {
+    let type_of =
+        |line: &str| line.strip_prefix("# TYPE ").and_then(|rest| rest.strip_suffix(" counter")).map(str::to_owned);
+    let counters: BTreeSet<String> = open_metrics.lines().filter_map(type_of).collect();
+    let mut text = String::with_capacity(open_metrics.len() + 8 * counters.len());
+    for line in open_metrics.lines().filter(|line| *line != "# EOF") {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
+                let _ = writeln!(text, "# {what} {name}_total {rest}");
+            }
+            _ => {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+    }
+    text
 }
 
 #[derive(Debug)]
@@ -228,7 +261,7 @@ impl Out<'_> {
                 since = 0;
             }
         }
-        buckets.push((f64::MAX, since));
+        buckets.push((f64::INFINITY, since));
         let mut family = self.0.encode_descriptor(
             "edge_event_to_durable_seconds",
             "From an event's arrival to the commit of what it ordered.",
@@ -241,6 +274,9 @@ impl Out<'_> {
     fn counters(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in rows {
+            if labels.is_empty() {
+                return ConstCounter::new(value).encode(family); // the one row; an empty set of labels would be shown as `{}`
+            }
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
@@ -249,6 +285,9 @@ impl Out<'_> {
     fn gauges(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, i64)>) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in rows {
+            if labels.is_empty() {
+                return ConstGauge::new(value).encode(family);
+            }
             ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
@@ -301,19 +340,51 @@ const SHARD_COUNTERS: &[Column] = &[
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_scrape_names_no_unit_twice_and_ends_as_openmetrics() {
+    fn scrape(format: Format) -> String {
         let mut latency = Latency::default();
         latency.add(std::time::Duration::from_micros(900));
         let shards = vec![ShardFigure { shard: 0, door: "epoll", ..ShardFigure::default() }];
-        let text = render(Snapshot { release: "1", phase: "serving", shards, latency, ..Snapshot::default() }).unwrap();
+        let rules = vec![RuleFigure { suppressed: vec![("cooldown", 2)], ..RuleFigure::default() }];
+        render(Snapshot { release: "1", phase: "serving", shards, rules, latency, ..Snapshot::default() }, format)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_scrape_names_no_unit_twice_and_ends_as_openmetrics() {
+        let text = scrape(Format::OpenMetrics);
+        assert!(text.contains("# TYPE edge_events_accepted counter"), "{text}");
         assert!(text.contains("edge_events_accepted_total{shard=\"0\"} 0"), "{text}");
         assert!(text.contains("edge_ledger_residual{of=\"events\"} 0"), "{text}");
         assert!(text.contains("edge_event_to_durable_seconds_count 1"), "{text}");
         assert!(text.contains("le=\"+Inf\"} 1"), "{text}");
+        assert!(text.contains("edge_rules_revision 0") && !text.contains("{}"), "{text}");
         assert!(text.ends_with("# EOF\n"));
         for line in text.lines().filter(|l| !l.starts_with('#')) {
             assert!(line.starts_with("edge_"), "{line}");
+        }
+    }
+
+    /// What `promtool check metrics` holds against a scrape, where it can be seen from the text.
+    #[test]
+    fn in_the_older_format_every_sample_stands_under_the_name_of_its_family() {
+        let text = scrape(Format::Text);
+        assert!(!text.contains("# EOF") && !text.contains("_total_total"), "{text}");
+        let (mut family, mut kind, mut helped) = ("", "", BTreeSet::new());
+        for line in text.lines() {
+            let words: Vec<&str> = line.splitn(4, ' ').collect();
+            match words[..] {
+                ["#", "HELP", name, help] => assert!(!help.is_empty() && helped.insert(name), "{line}"),
+                ["#", "TYPE", name, of] => {
+                    (family, kind) = (name, of);
+                    assert!(helped.contains(name), "{line}");
+                    assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+                }
+                _ => {
+                    let name = line.split(['{', ' ']).next().unwrap();
+                    let suffix = name.strip_prefix(family).unwrap_or_else(|| panic!("{line} under {family}"));
+                    assert!(suffix.is_empty() || kind == "histogram", "{line}");
+                }
+            }
         }
     }
 }
