@@ -13,10 +13,13 @@ use edge_event::ShardId;
 use edge_shard::{Back, Forward, ToSpool};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-/// How many messages each ring holds.
+/// How many messages each ring holds, on a node of up to [`SHARDS_OF_FULL_RINGS`] shards.
 const FORWARD_SLOTS: usize = 1024;
 const BACK_SLOTS: usize = 4096;
 const SPOOL_SLOTS: usize = 4096;
+/// Rings between shards grow in number with the square of the shards: above so many each is smaller, so that what one shard
+/// may have on its way stays the same.
+const SHARDS_OF_FULL_RINGS: usize = 16;
 
 /// Wakes one thread if, and only if, it sleeps or is about to.
 ///
@@ -85,8 +88,8 @@ pub(crate) fn lay(shards: u16) -> (Vec<ShardLinks>, SpoolLinks) {
     let n = usize::from(shards);
     let doorbells: Arc<[Doorbell]> = (0..n).map(|_| Doorbell::default()).collect();
     let spool_bell = Arc::new(Doorbell::default());
-    let (forward_out, forward_in) = square(n, FORWARD_SLOTS);
-    let (back_out, back_in) = square(n, BACK_SLOTS);
+    let (forward_out, forward_in) = square(n, slots(FORWARD_SLOTS, n));
+    let (back_out, back_in) = square(n, slots(BACK_SLOTS, n));
     let mut from_shards = Vec::with_capacity(n);
     let mut committed = Vec::with_capacity(n);
     let mut links = Vec::with_capacity(n);
@@ -110,6 +113,10 @@ pub(crate) fn lay(shards: u16) -> (Vec<ShardLinks>, SpoolLinks) {
         });
     }
     (links, SpoolLinks { from_shards, committed, doorbells, bell: spool_bell })
+}
+
+fn slots(full: usize, shards: usize) -> usize {
+    full * SHARDS_OF_FULL_RINGS / shards.max(SHARDS_OF_FULL_RINGS)
 }
 
 type Outs<T> = Vec<Vec<Option<Producer<T>>>>;
@@ -142,6 +149,48 @@ mod tests {
             *self.0.lock().unwrap() = true;
             self.1.notify_one();
         }
+    }
+
+    #[test]
+    fn every_pair_of_shards_is_joined_and_no_shard_has_a_ring_to_itself() {
+        let (mut links, spool) = lay(3);
+        assert_eq!((links.len(), spool.from_shards.len(), spool.committed.len()), (3, 3, 3));
+        for a in 0..3 {
+            assert!(links[a].forward_out[a].is_none() && links[a].back_in[a].is_none());
+            for b in (0..3).filter(|b| *b != a) {
+                let cut = 10 * a as u64 + b as u64;
+                links[a].forward_out[b].as_mut().unwrap().push(Forward::Cut(cut)).unwrap();
+                let arrived = links[b].forward_in[a].as_mut().unwrap().pop().unwrap();
+                assert!(matches!(arrived, Forward::Cut(n) if n == cut));
+            }
+        }
+    }
+
+    #[test]
+    fn what_one_shard_may_have_on_its_way_does_not_grow_with_the_node() {
+        assert_eq!((slots(FORWARD_SLOTS, 2), slots(FORWARD_SLOTS, 16)), (1024, 1024));
+        for shards in 17..=256 {
+            assert!((16..=FORWARD_SLOTS * 16 / shards).contains(&slots(FORWARD_SLOTS, shards)), "{shards}");
+        }
+    }
+
+    #[test]
+    fn only_a_sleeper_is_woken_and_only_once() {
+        let (bell, flag) = (Doorbell::default(), Arc::new(Flag::default()));
+        let was_woken = || std::mem::take(&mut *flag.0.lock().unwrap());
+        bell.ring(); // before anybody has moved in
+        bell.install(flag.clone());
+        bell.ring();
+        assert!(!was_woken(), "nobody sleeps");
+        bell.going_to_sleep();
+        bell.ring();
+        assert!(was_woken());
+        bell.ring();
+        assert!(!was_woken(), "it was woken before");
+        bell.going_to_sleep();
+        bell.awake();
+        bell.ring();
+        assert!(!was_woken(), "it is up again");
     }
 
     fn receive(me: &Doorbell, flag: &Flag, ring: &mut Consumer<u64>) -> u64 {
