@@ -22,6 +22,10 @@ use crate::fabric::{Doorbell, SpoolLinks};
 
 /// The longest sleep: figures and the stop flag are looked at this often.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// Items taken from one ring in one go, so that ends of operations are never far away.
+const RING_BATCH: usize = 1024;
+/// How long the end may take: a disk that takes nothing must not keep the process.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the spool thread and the forward thread tell each other.
 #[derive(Default)]
@@ -46,8 +50,10 @@ pub(crate) struct SpoolFigures {
     pub(crate) commands: Vec<u64>,
     /// The same at the latest mark of the ledger's cut: `(number, commands)`, by shard.
     pub(crate) at_cut: Vec<(u64, u64)>,
-    /// Nothing waits in a ring, in a batch, or for the cursor.
+    /// Nothing waits in a ring or in a batch that could still become durable.
     pub(crate) is_idle: bool,
+    /// When these were shown; `None` before recovery.
+    pub(crate) shown_at: Option<Instant>,
 }
 
 /// Told once, before the first record: what was found, or why nothing can be.
@@ -70,6 +76,12 @@ struct Writer {
     clock: SystemClock,
     figures: SpoolFigures,
     shown: Instant,
+    /// A cut of the ledger has passed since.
+    is_cut: bool,
+    /// Operations of the disk that have not ended.
+    in_flight: usize,
+    /// Since we were told to stop.
+    stopping: Option<Instant>,
     /// An item taken from a ring for which there was no room yet, by shard.
     held: Vec<Option<ToSpool>>,
 }
@@ -112,6 +124,9 @@ impl SpoolThread {
                             ..SpoolFigures::default()
                         },
                         shown: clock.now(),
+                        is_cut: false,
+                        in_flight: 0,
+                        stopping: None,
                         held: (0..shards).map(|_| None).collect(),
                     });
                     let _ = recovery.send(Ok(recovered));
@@ -137,43 +152,64 @@ impl SpoolThread {
 }
 
 impl Writer {
+    /// One turn, and a few more at once where it found something to do. Not while an operation is on its way: requests go to
+    /// the kernel, and ends come back, when the thread rests, and no record can become durable before that.
     fn turn(&mut self, disk: &mut dyn Disk) -> Turn {
         self.links.bell.awake();
-        let stopping = self.desk.stop.load(Ordering::Acquire);
         loop {
             let now = self.clock.now();
-            let mut busy = false;
-            while let Some((id, end)) = disk.poll() {
-                self.spool.handle_end(id, end, now);
-                busy = true;
+            if self.stopping.is_none() && self.desk.stop.load(Ordering::Acquire) {
+                self.stopping = Some(now);
             }
-            busy |= self.take_records();
-            self.spool.settle(*lock(&self.desk.settled));
-            if stopping {
-                self.spool.flush();
-            }
-            while let Some((id, op)) = self.spool.poll_op(now) {
-                disk.submit(id, op);
-                busy = true;
-            }
-            busy |= self.tell_committed();
-            if now.saturating_duration_since(self.shown) >= SLEEP_MAX || stopping {
+            let busy = self.work(disk, now);
+            if let Some(since) = self.stopping
+                && self.has_stopped(now.saturating_duration_since(since))
+            {
                 self.show(now);
-            }
-            if busy {
-                continue;
-            }
-            if stopping && self.is_drained() {
                 return Turn::Done;
             }
+            if busy && self.in_flight == 0 {
+                continue;
+            }
             self.links.bell.going_to_sleep();
-            if self.links.from_shards.iter().any(|r| !r.is_empty()) && self.held.iter().all(Option::is_none) {
+            // What came meanwhile rings no bell. Where something is held there is no room for it, and an end will bring some.
+            let has_news =
+                self.links.from_shards.iter().any(|r| !r.is_empty()) && self.held.iter().all(Option::is_none);
+            if has_news && self.in_flight == 0 {
                 self.links.bell.awake();
                 continue;
+            }
+            if has_news {
+                return Turn::Wait(Some(Duration::ZERO));
             }
             let timer = self.spool.poll_timeout().map(|at| at.saturating_duration_since(now));
             return Turn::Wait(Some(timer.unwrap_or(SLEEP_MAX).min(SLEEP_MAX)));
         }
+    }
+
+    /// Carries everything one step on. Says whether there was anything.
+    fn work(&mut self, disk: &mut dyn Disk, now: Instant) -> bool {
+        let mut busy = false;
+        while let Some((id, end)) = disk.poll() {
+            self.in_flight -= 1;
+            self.spool.handle_end(id, end, now);
+            busy = true;
+        }
+        busy |= self.take_records();
+        self.spool.settle(*lock(&self.desk.settled));
+        if self.stopping.is_some() {
+            self.spool.flush();
+        }
+        while let Some((id, op)) = self.spool.poll_op(now) {
+            self.in_flight += 1;
+            disk.submit(id, op);
+            busy = true;
+        }
+        busy |= self.tell_committed();
+        if self.is_cut || now.saturating_duration_since(self.shown) >= SLEEP_MAX {
+            self.show(now);
+        }
+        busy
     }
 
     /// Takes from each shard's ring as much as there is room for.
@@ -181,7 +217,7 @@ impl Writer {
         let mut any = false;
         let now = UnixMillis(self.clock.unix_millis());
         for shard in 0..self.links.from_shards.len() {
-            loop {
+            for _ in 0..RING_BATCH {
                 let item = match self.held[shard].take() {
                     Some(item) => item,
                     None => match self.links.from_shards[shard].pop() {
@@ -203,6 +239,7 @@ impl Writer {
         match item {
             ToSpool::Cut(number) => {
                 self.figures.at_cut[shard] = (number, self.figures.commands[shard]);
+                self.is_cut = true;
                 Ok(())
             }
             ToSpool::Record { ticket, record } => {
@@ -235,18 +272,44 @@ impl Writer {
         any
     }
 
-    fn is_drained(&self) -> bool {
-        self.links.from_shards.iter().all(|r| r.is_empty())
-            && self.held.iter().all(Option::is_none)
-            && (self.spool.is_idle() || *self.spool.health() != Health::Healthy)
+    /// Whether the end has come, `passed` after it was asked for: everything is durable, or never will be.
+    fn has_stopped(&self, passed: Duration) -> bool {
+        let has_taken = self.has_taken();
+        let status = self.spool.status();
+        let has_cursor = status.settled_durable == status.settled;
+        let is_over = match status.health {
+            Health::Healthy => has_taken && self.spool.is_idle(),
+            Health::Full { .. } | Health::ReadOnly { .. } => has_cursor,
+        };
+        if !is_over && passed < STOP_WITHIN {
+            return false;
+        }
+        if !has_taken || status.uncommitted_records > 0 {
+            let records = status.uncommitted_records;
+            tracing::error!(
+                records,
+                health = status.health.word(),
+                "ended with records that are not durable: none has a receipt, and clients send their events again"
+            );
+        }
+        if !has_cursor {
+            tracing::warn!("ended before the cursor was durable: the next start delivers some commands again");
+        }
+        true
+    }
+
+    /// Whether everything that the shards gave is in the spool.
+    fn has_taken(&self) -> bool {
+        self.links.from_shards.iter().all(|r| r.is_empty()) && self.held.iter().all(Option::is_none)
     }
 
     fn show(&mut self, now: Instant) {
         self.shown = now;
+        self.is_cut = false;
         self.figures.status = self.spool.status();
-        self.figures.is_idle = self.links.from_shards.iter().all(|r| r.is_empty())
-            && self.held.iter().all(Option::is_none)
-            && self.figures.status.uncommitted_records == 0;
+        let is_read_only = matches!(self.figures.status.health, Health::ReadOnly { .. });
+        self.figures.is_idle = is_read_only || self.has_taken() && self.figures.status.uncommitted_records == 0;
+        self.figures.shown_at = Some(now);
         self.desk.figures.store(Arc::new(self.figures.clone()));
     }
 }
