@@ -33,8 +33,8 @@ pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe) {
 
 /// Promise 8, at rest: nothing is on its way, and what the spool holds is what the upstream got.
 fn ledger(world: &World<'_>, scribe: &mut Scribe) {
-    let cut = world.pop.last_cut();
-    if cut.in_flight != 0 {
+    let cut = world.pop.last_cut().unwrap_or_default();
+    if cut.number == 0 || cut.in_flight != 0 {
         scribe.broken(Promise::P8, format!("events are on their way in a daemon at rest: {cut:?}"));
     }
     let Some(delivery) = world.pop.delivery_ledger() else { return };

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use edge_door::sim::Rng;
 use edge_event::identity::CLASSES;
 use edge_event::{Class, CommandId, ProducerId, Provenance, Seq};
-use edge_wire::{DatagramPacker, EventFrame, Hello, Token};
+use edge_wire::{CloseCode, DatagramPacker, EventFrame, Hello, Token};
 use quinn_proto::{
     ClientConfig, ConnectionHandle, ConnectionId, ConnectionIdGenerator, DatagramEvent, EcnCodepoint, Endpoint,
     EndpointConfig, IdleTimeout, TransportConfig, VarInt,
@@ -65,7 +65,7 @@ pub(crate) enum Heard {
     /// A reply.
     Reply { id: CommandId, name: String, body: Bytes },
     /// A connection is gone.
-    Lost { link: u64, why: String },
+    Lost { link: u64, code: Option<CloseCode>, why: String },
     /// The server said something that the protocol does not allow.
     Nonsense { why: String },
 }

@@ -36,6 +36,11 @@ impl Cuts {
         Cuts { begun: 0, parts: vec![None; shards], spooled: vec![None; shards], last: Sum::default() }
     }
 
+    /// How many shards take part.
+    pub(crate) fn shards(&self) -> usize {
+        self.parts.len()
+    }
+
     /// The number of the next cut; `None` while one is under way.
     pub(crate) fn begin(&mut self) -> Option<u64> {
         if !self.is_closed() {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use edge_door::Disk as _;
 use edge_door::sim::SimDisk;
 use edge_event::{Position, UnixMillis};
-use edge_sink_file::FileSink;
+use edge_sink_file::{FileSink, OpenError};
 use edge_spool::{Item, Reader, Recovered};
 use edge_upstream::{Forwarder, Ledger, Sink};
 
@@ -20,6 +20,8 @@ const READ_BATCH: usize = 64;
 const READ_RETRY: Duration = Duration::from_millis(250);
 /// Small, so that stories see many files.
 const ROTATE_BYTES: u64 = 24 << 10;
+/// How long the sink waits after its disk failed.
+const SINK_RETRY: Duration = Duration::from_millis(40);
 const SOURCE: &str = "/edge/sim/node-1";
 
 /// See the head of this file.
@@ -44,9 +46,9 @@ struct Upstream {
 }
 
 impl Upstream {
-    fn open(disk: &SimDisk, config: edge_sink_file::Config, settled: Position) -> Result<Upstream, String> {
+    fn open(disk: &SimDisk, config: edge_sink_file::Config, settled: Position) -> Result<Upstream, OpenError> {
         let mut disk = disk.handle();
-        let (sink, _) = FileSink::open(&mut disk, config, settled).map_err(|why| why.to_string())?;
+        let (sink, _) = FileSink::open(&mut disk, config, settled)?;
         Ok(Upstream { sink, disk })
     }
 
@@ -69,9 +71,10 @@ impl ForwardSeat {
         spool_files: SimDisk,
         sink: &SimDisk,
         quarantine: &SimDisk,
-    ) -> Result<ForwardSeat, String> {
+    ) -> Result<ForwardSeat, OpenError> {
         let files = edge_sink_file::Config {
             rotate_bytes: ROTATE_BYTES,
+            retry_interval: SINK_RETRY,
             ..edge_sink_file::Config::new(SOURCE, recovered.uuid)
         };
         let refused = edge_sink_file::Config::quarantine(SOURCE, recovered.uuid);
@@ -145,13 +148,12 @@ impl ForwardSeat {
         }
     }
 
-    /// Whether a turn has something to do at once.
-    pub(crate) fn has_work(&self, committed: Position) -> bool {
-        committed != self.committed || (!self.is_exhausted && self.retry_at.is_none() && self.forwarder.wants())
-    }
-
-    /// When a turn is due though nothing happened.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    /// When its next turn is due.
+    pub(crate) fn due(&self, committed: Position, now: Instant) -> Option<Instant> {
+        let can_read = !self.is_exhausted && self.retry_at.is_none() && self.forwarder.wants();
+        if committed != self.committed || can_read {
+            return Some(now);
+        }
         let sinks = [self.sink.sink.poll_timeout(), self.quarantine.sink.poll_timeout()];
         let disks = [self.sink.disk.next_due(), self.quarantine.disk.next_due()];
         let own = [self.forwarder.poll_timeout(), self.retry_at];
@@ -161,6 +163,17 @@ impl ForwardSeat {
     /// Whether everything committed has ended.
     pub(crate) fn is_idle(&self, committed: Position) -> bool {
         self.is_exhausted && committed == self.committed && self.forwarder.is_idle()
+    }
+
+    /// Adds its own counts to the mix, at its end; its ledger must close.
+    pub(crate) fn harvest(&self, scribe: &mut Scribe) {
+        let ledger = self.ledger();
+        // What the sink had already is taken off at the end.
+        scribe.mix.redelivered += ledger.delivered;
+        scribe.mix.commands_retried += ledger.resent;
+        if ledger.residual() != 0 {
+            scribe.broken(Promise::P8, format!("delivery's ledger does not close: {ledger:?}"));
+        }
     }
 
     /// Delivery's end of the ledger.

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use edge_event::identity::CLASSES;
 use edge_event::{Class, Seq};
-use edge_wire::{ClientFrame, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader};
-use quinn_proto::{Connection, ConnectionHandle, Dir, Event, StreamId, WriteError};
+use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader};
+use quinn_proto::{Connection, ConnectionError, ConnectionHandle, Dir, Event, StreamId, WriteError};
 
 use crate::client::{Heard, Queue};
 
@@ -36,7 +36,7 @@ pub(crate) struct Link {
     pub(crate) local: SocketAddr,
     pub(crate) stage: Stage,
     is_connected: bool,
-    lost: Option<String>,
+    lost: Option<ConnectionError>,
     control: Option<StreamId>,
     decoder: FrameDecoder,
     lanes: [Option<Lane>; CLASSES],
@@ -78,7 +78,7 @@ impl Link {
         while let Some(event) = self.conn.poll() {
             match event {
                 Event::Connected => self.is_connected = true,
-                Event::ConnectionLost { reason } => self.lost = Some(reason.to_string()),
+                Event::ConnectionLost { reason } => self.lost = Some(reason),
                 Event::HandshakeDataReady | Event::Stream(_) | Event::DatagramReceived | Event::DatagramsUnblocked => {}
             }
         }
@@ -122,7 +122,13 @@ impl Link {
         }
         if let Some(why) = self.lost.take() {
             self.stage = Stage::Over;
-            heard.push_back(Heard::Lost { link: self.number, why });
+            let code = match &why {
+                ConnectionError::ApplicationClosed(close) => {
+                    CloseReason::parse(close.error_code.into_inner(), &close.reason)
+                }
+                _ => None,
+            };
+            heard.push_back(Heard::Lost { link: self.number, code: code.map(|c| c.code), why: why.to_string() });
         }
     }
 

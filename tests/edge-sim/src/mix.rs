@@ -127,6 +127,8 @@ mix! {
     commands: "commands delivered",
     /// Commands that a sink had already when it got them again.
     redelivered: "commands delivered again and skipped",
+    /// Commands sent again after a sink's disk failed.
+    commands_retried: "commands retried",
     /// Receipts whose durability was proven by recovering a copy of the disk.
     proofs: "receipts proven on a copy of the disk",
 }

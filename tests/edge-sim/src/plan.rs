@@ -52,7 +52,9 @@ pub(crate) enum Trouble {
     /// One shard's thread stands still.
     Stall { shard: usize, lasts: Duration },
     /// The next sync of the spool's disk fails.
-    SyncFailure,
+    SpoolSyncFailure,
+    /// The next sync of the sink's disk fails.
+    SinkSyncFailure,
     /// New sessions are refused for a while, as under load.
     Gate { lasts: Duration },
     /// A cut of the ledger.
@@ -74,19 +76,27 @@ impl Plan {
         let devices: Vec<u8> = (0..pick(rng, 1, 3)).map(|_| 1 + u8::from(rng.chance(400_000))).collect();
         let servers = rng.below(3) as u8;
         let clients = devices.iter().map(|d| usize::from(*d)).sum::<usize>() + usize::from(servers);
-        let setup = setup(rng);
+        let mut setup = setup(rng);
+        let mut link = weather(rng);
+        // Where the disk is much slower than the network, clients come back before what they told is durable.
+        if rng.chance(250_000) {
+            setup.disk.jitter = ms(rng, 100, 400);
+            link = LinkConfig { latency: ms(rng, 0, 3), jitter: Duration::ZERO, loss_ppm: 0, ..link };
+        }
         let length = ms(rng, 3_000, 12_000);
         let troubles = troubles(rng, clients, usize::from(setup.shards), length);
-        Plan { link: weather(rng), devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
+        Plan { link, devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
     }
 }
 
 fn setup(rng: &mut Rng) -> Setup {
-    let mut sessions = edge_session::Config::default();
-    sessions.window_events = [pick(rng, 2, 48) as u32; 4];
-    sessions.receipt_batch = pick(rng, 1, 16) as u32;
-    sessions.receipt_delay = ms(rng, 0, 25);
-    sessions.retry_above = if rng.chance(300_000) { 0 } else { 64 };
+    let sessions = edge_session::Config {
+        window_events: [pick(rng, 2, 48) as u32; 4],
+        receipt_batch: pick(rng, 1, 16) as u32,
+        receipt_delay: ms(rng, 0, 25),
+        retry_above: if rng.chance(300_000) { 0 } else { 64 },
+        ..edge_session::Config::default()
+    };
     let shard = edge_shard::Config {
         forward_slots: pick(rng, 1, 32),
         back_slots: pick(rng, 4, 64),
@@ -110,7 +120,7 @@ fn setup(rng: &mut Rng) -> Setup {
         ..edge_spool::Config::default()
     };
     // Now and then a disk that is slower than the network.
-    let jitter = if rng.chance(450_000) { ms(rng, 20, 120) } else { ms(rng, 0, 4) };
+    let jitter = if rng.chance(350_000) { ms(rng, 20, 120) } else { ms(rng, 0, 4) };
     Setup {
         shards: if rng.chance(250_000) { 3 } else { 2 },
         sessions,
@@ -172,7 +182,13 @@ fn follow(rng: &mut Rng, clients: usize, at: Duration, trouble: &Trouble, troubl
             troubles.push((begun, Trouble::Burst { client: rng.index(clients), facts: pick(rng, 10, 40) as u32 }));
             troubles.push((begun + rng.duration(*lasts), Trouble::LedgerCut));
         }
-        Trouble::Death { .. } if rng.chance(200_000) => troubles.push((at, Trouble::SyncFailure)),
+        Trouble::Supersede { client } => {
+            troubles.push((
+                at.saturating_sub(ms(rng, 1, 10)),
+                Trouble::Burst { client: *client, facts: pick(rng, 3, 30) as u32 },
+            ));
+        }
+        Trouble::Death { .. } if rng.chance(200_000) => troubles.push((at, Trouble::SpoolSyncFailure)),
         _ => {}
     }
 }
@@ -197,7 +213,8 @@ fn trouble(rng: &mut Rng, clients: usize, shards: usize) -> Trouble {
         68..77 => Trouble::Swap,
         77..83 => Trouble::Spoiled,
         83..91 => Trouble::Stall { shard: rng.index(shards), lasts: ms(rng, 1, 400) },
-        91..95 => Trouble::SyncFailure,
+        91..94 => Trouble::SpoolSyncFailure,
+        94..97 => Trouble::SinkSyncFailure,
         _ => Trouble::Gate { lasts: ms(rng, 100, 2_000) },
     }
 }

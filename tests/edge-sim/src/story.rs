@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use edge_door::Clock as _;
 use edge_door::sim::{LinkConfig, Rng, SimClock, SimNet};
 use edge_session::Arrival;
+use edge_wire::CloseCode;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cast::{Actor, SERVER, Way, cast, steer};
@@ -327,9 +328,9 @@ impl Story {
                 self.scribe.mix.refused += 1;
                 self.reconnect_later(at, now);
             }
-            Heard::Lost { why, .. } => {
+            Heard::Lost { code, .. } => {
                 self.scribe.mix.connections_lost += 1;
-                self.scribe.mix.superseded += u64::from(why.contains("SUPERSEDED") || why.contains("769"));
+                self.scribe.mix.superseded += u64::from(code == Some(CloseCode::Superseded));
                 if !self.actors[at].client.is_connected() {
                     self.reconnect_later(at, now);
                 }
@@ -436,7 +437,8 @@ impl Story {
                 self.scribe.mix.stalls += 1;
                 self.pop.stall(shard, now + lasts);
             }
-            Trouble::SyncFailure => self.pop.fail_next_sync(),
+            Trouble::SpoolSyncFailure => self.pop.fail_next_spool_sync(),
+            Trouble::SinkSyncFailure => self.pop.fail_next_sink_sync(),
             Trouble::Gate { lasts } => {
                 self.pop.gate(false);
                 self.opens_at = Some(now + lasts);
@@ -476,10 +478,7 @@ impl Story {
         if self.actors.iter().any(|a| a.client.outstanding() > 0) || !self.pop.busy().is_empty() {
             return false;
         }
-        if !self.pop.has_closed_cut() {
-            return false;
-        }
-        let cut = self.pop.last_cut();
+        let Some(cut) = self.pop.last_cut() else { return false };
         let is_final = cut.number > 0 && self.final_cut == Some(cut.number);
         if !is_final {
             self.pop.cut();

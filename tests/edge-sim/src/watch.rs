@@ -62,6 +62,7 @@ pub(crate) struct WatchedDisk {
     flights: BTreeMap<OpId, Flight>,
     /// Blocking operations that still succeed.
     fuse: Option<u32>,
+    has_blown: bool,
 }
 
 impl Watch {
@@ -186,13 +187,18 @@ fn is_segment(file: &FileName) -> bool {
 
 impl WatchedDisk {
     pub(crate) fn new(disk: SimDisk, watch: Rc<RefCell<Watch>>) -> WatchedDisk {
-        WatchedDisk { disk, watch, flights: BTreeMap::new(), fuse: None }
+        WatchedDisk { disk, watch, flights: BTreeMap::new(), fuse: None, has_blown: false }
     }
 
     /// How many records lie between their write and their fsync.
     pub(crate) fn unsynced_records(&self) -> usize {
         let covers = |flight: &Flight| if let Flight::Sync { covers, .. } = flight { *covers } else { 0 };
         self.flights.values().map(covers).sum()
+    }
+
+    /// Whether the power has failed.
+    pub(crate) fn has_blown(&self) -> bool {
+        self.has_blown
     }
 
     /// When the next operation ends.
@@ -248,6 +254,7 @@ impl Disk for WatchedDisk {
     fn blocking(&mut self, op: DiskOp) -> io::Result<()> {
         if let Some(left) = &mut self.fuse {
             let Some(less) = left.checked_sub(1) else {
+                self.has_blown = true;
                 return Err(io::Error::other("the power failed"));
             };
             *left = less;
