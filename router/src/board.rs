@@ -4,15 +4,16 @@
 //! latest figures of each shard as one pointer. Deliberately absent: locks, and anything on the event's path but one
 //! relaxed load a turn.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use edge_session::{DenyList, MoveTo, TokenVerifier};
 use edge_shard::{Cut, Gate, Serving, ShardStats};
 use rtrb::{Consumer, Producer, RingBuffer};
 use rules_engine::RuleSet;
-use std::time::{Duration, Instant};
 
 /// The rule set that every shard shall serve, and a number that rises with each publication.
 pub(crate) struct Published {
@@ -53,18 +54,16 @@ pub(crate) enum Order {
     Verifier(Arc<TokenVerifier>),
     /// Take nothing new; tell everybody where to go.
     Drain { to: MoveTo, within: Duration },
-    /// Close what is left and end the thread.
+    /// End the thread. Sessions were closed by a drain before.
     Stop,
 }
 
 /// What a shard tells the control thread.
 pub(crate) enum Report {
-    /// It serves the set of publication `number`; `old` is to be freed over there.
-    Adopted { number: u64, old: Arc<Serving> },
+    /// It serves the set of publication `number`.
+    Adopted(u64),
     /// Its part of a cut.
     Cut(Cut),
-    /// Its door is open: which, and why that one.
-    Open { door: &'static str, why: String },
 }
 
 /// One shard's ends of the board.
@@ -77,9 +76,38 @@ pub(crate) struct ShardBoard {
 
 /// The control thread's ends of one shard's board.
 pub(crate) struct ShardDesk {
-    pub(crate) orders: Producer<Order>,
+    pub(crate) orders: Orders,
     pub(crate) reports: Consumer<Report>,
     pub(crate) figures: Arc<ArcSwapOption<ShardFigures>>,
+}
+
+/// Orders on their way to one shard. None is lost where its ring is full, and a shard that stands still makes no heap of them.
+pub(crate) struct Orders {
+    ring: Producer<Order>,
+    /// At most one of each kind: a newer one says all that an older one did.
+    waiting: VecDeque<Order>,
+}
+
+impl Orders {
+    /// Puts an order behind the others.
+    pub(crate) fn give(&mut self, order: Order) {
+        let kind = std::mem::discriminant(&order);
+        self.waiting.retain(|waiting| std::mem::discriminant(waiting) != kind);
+        self.waiting.push_back(order);
+        self.push_on();
+    }
+
+    /// Moves what waits into the ring, as far as it has room. Says whether something did.
+    pub(crate) fn push_on(&mut self) -> bool {
+        let mut any = false;
+        while !self.ring.is_full()
+            && let Some(order) = self.waiting.pop_front()
+        {
+            assert!(self.ring.push(order).is_ok(), "one producer, and it had room");
+            any = true;
+        }
+        any
+    }
 }
 
 /// The latest figures of one shard.
@@ -106,6 +134,34 @@ pub(crate) fn make(published: &Arc<Published>) -> (ShardBoard, ShardDesk) {
     let figures = Arc::new(ArcSwapOption::empty());
     (
         ShardBoard { published: published.clone(), orders, reports, figures: figures.clone() },
-        ShardDesk { orders: order_in, reports: report_out, figures },
+        ShardDesk { orders: Orders { ring: order_in, waiting: VecDeque::new() }, reports: report_out, figures },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_that_stands_still_finds_the_newest_order_of_each_kind_when_it_goes_on() {
+        let (ring, mut shard) = RingBuffer::new(2);
+        let mut orders = Orders { ring, waiting: VecDeque::new() };
+        orders.give(Order::Cut(1));
+        orders.give(Order::Gate(Gate::Open));
+        for number in 2..100 {
+            orders.give(Order::Cut(number));
+        }
+        orders.give(Order::Stop);
+        assert_eq!(orders.waiting.len(), 2, "one of each kind waits");
+        let mut got = Vec::new();
+        loop {
+            while let Ok(order) = shard.pop() {
+                got.push(order);
+            }
+            if !orders.push_on() {
+                break;
+            }
+        }
+        assert!(matches!(got[..], [Order::Cut(1), Order::Gate(Gate::Open), Order::Cut(99), Order::Stop]));
+    }
 }

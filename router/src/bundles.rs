@@ -15,6 +15,20 @@ use rules_bundle::{Manifest, Ratchet, TrustedKeys, VerifiedBundle};
 /// A bundle that expires within this time is worth a warning, milliseconds.
 const EXPIRES_SOON_MS: i64 = 7 * 24 * 3600 * 1000;
 
+/// A bundle that may serve.
+pub(crate) struct Checked {
+    bundle: VerifiedBundle,
+    manifest: Manifest,
+    serving: Arc<Serving>,
+}
+
+impl Checked {
+    /// What it would make shards serve.
+    pub(crate) fn serving(&self) -> &Arc<Serving> {
+        &self.serving
+    }
+}
+
 /// Who may sign, and what was seen so far.
 pub(crate) struct Bundles {
     trusted: TrustedKeys,
@@ -41,12 +55,12 @@ impl Bundles {
         Ok(Bundles { trusted, tenant: tenant.into(), ratchet, ratchet_file, newest: None })
     }
 
-    /// Verifies and loads a bundle, and from then on refuses older ones. Takes milliseconds.
+    /// Verifies and loads a bundle; changes nothing. Takes milliseconds.
     ///
     /// # Errors
     /// See each refusal's code.
-    pub(crate) fn take_in(&mut self, bytes: &[u8], now_unix_ms: i64) -> Result<Arc<Serving>, Refusal> {
-        let bundle = VerifiedBundle::verify(bytes.to_vec(), &self.trusted).map_err(|e| refused(e.code(), &e))?;
+    pub(crate) fn check(&self, bytes: Vec<u8>, now_unix_ms: i64) -> Result<Checked, Refusal> {
+        let bundle = VerifiedBundle::verify(bytes, &self.trusted).map_err(|e| refused(e.code(), &e))?;
         if bundle.manifest().tenant != self.tenant {
             return Err(Refusal {
                 code: "BUNDLE_TENANT".into(),
@@ -56,12 +70,6 @@ impl Bundles {
         }
         self.ratchet.check(&bundle).map_err(|e| refused(e.code(), &e))?;
         let loaded = bundle.load().map_err(|e| refused(e.code(), &e))?;
-        self.ratchet.accept(&bundle);
-        if let Some(path) = &self.ratchet_file
-            && let Err(why) = write_ratchet(path, &self.ratchet)
-        {
-            tracing::error!(%why, path = %path.display(), "the ratchet was not written: a restart may accept an older bundle");
-        }
         if loaded.manifest.is_expired(UnixMillis(now_unix_ms)) {
             tracing::warn!(
                 revision = loaded.manifest.revision,
@@ -69,8 +77,22 @@ impl Bundles {
             );
         }
         let serving = Serving { rules: loaded.rule_set, lineage: loaded.manifest.lineage.clone() };
-        self.newest = Some(loaded.manifest);
-        Ok(Arc::new(serving))
+        Ok(Checked { bundle, manifest: loaded.manifest, serving: Arc::new(serving) })
+    }
+
+    /// Takes a bundle into service: older ones are refused from now on, after a restart too.
+    pub(crate) fn accept(&mut self, checked: Checked) -> Arc<Serving> {
+        let Checked { bundle, manifest, serving } = checked;
+        let before = self.ratchet.clone();
+        self.ratchet.accept(&bundle);
+        if let Some(path) = &self.ratchet_file
+            && self.ratchet != before
+            && let Err(why) = write_ratchet(path, &self.ratchet)
+        {
+            tracing::error!(%why, path = %path.display(), "the ratchet was not written: a restart may accept an older bundle");
+        }
+        self.newest = Some(manifest);
+        serving
     }
 
     /// Whether the newest bundle is past its expiry.
@@ -105,9 +127,12 @@ fn read_ratchet(path: &Path) -> Result<Ratchet, String> {
 
 /// Written whole beside the old one, synced, and put in its place, so that a crash leaves one or the other.
 fn write_ratchet(path: &Path, ratchet: &Ratchet) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
     let mut file = std::fs::File::create(&fresh)?;
     file.write_all(ratchet.to_text().as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&fresh, path)
+    std::fs::rename(&fresh, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }

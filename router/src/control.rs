@@ -5,6 +5,7 @@
 //! here, never on a shard. Deliberately absent: the event's path; if this thread stood still, events would go on.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use edge_admin::{Loaded, Refusal, Request, Response, ShardStatus, SpoolStatus, Status};
@@ -17,16 +18,18 @@ use edge_spool::Health;
 use edge_wire::codes::RefuseCode;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::board::{Order, Published, Report, ShardDesk};
+use crate::board::{Order, Published, Report, ShardDesk, ShardFigures};
 use crate::bundles::Bundles;
 use crate::ledger::Cuts;
 use crate::metrics::Snapshot;
 use crate::overview::Overview;
 use crate::settings;
 use crate::spool_thread::SpoolDesk;
+use crate::threads::Word;
 
-/// How often reports are collected.
-const TICK: Duration = Duration::from_millis(5);
+/// How often reports are collected, while somebody waits for them and while nobody does.
+const TICK_AWAITED: Duration = Duration::from_millis(2);
+const TICK: Duration = Duration::from_millis(50);
 /// How often the ledger is cut.
 const CUT_EVERY: Duration = Duration::from_millis(500);
 /// A shard whose loop has not turned for this long is stuck.
@@ -35,6 +38,12 @@ const STUCK_AFTER: Duration = Duration::from_secs(2);
 const ADOPTION_MAX: Duration = Duration::from_secs(5);
 /// What a client is told to wait when the disk is full.
 const SPOOL_FULL_RETRY: Duration = Duration::from_secs(2);
+/// After sessions were closed: how long their last packets may take.
+const CLOSING_MAX: Duration = Duration::from_secs(1);
+/// The same for an operator in a hurry.
+const HURRIED_CLOSING_MAX: Duration = Duration::from_millis(250);
+/// The longest name of who asks, bytes.
+const BY_BYTES_MAX: usize = 128;
 
 /// What others ask of the control thread.
 pub(crate) enum Ask {
@@ -44,6 +53,8 @@ pub(crate) enum Ask {
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// May traffic be sent here? `Err` says why not.
     Ready(oneshot::Sender<Result<(), String>>),
+    /// Let a drain take no more time: close every session now.
+    Hurry,
     /// Every other thread has ended: end, too.
     End,
 }
@@ -58,7 +69,7 @@ pub(crate) struct Control {
     pub(crate) overview: Overview,
     pub(crate) asks: mpsc::Receiver<Ask>,
     /// Told when a drain has ended and every shard was told to stop.
-    pub(crate) drained: Option<oneshot::Sender<()>>,
+    pub(crate) voice: Sender<Word>,
 }
 
 /// A publication on its way to every shard.
@@ -69,8 +80,17 @@ struct Adoption {
     since: Instant,
     loaded: Loaded,
     answer: Option<oneshot::Sender<Response>>,
-    /// The replaced set, held until the last shard has let go of it.
-    old: Vec<Arc<Serving>>,
+}
+
+/// A drain on its way to its end.
+struct Draining {
+    since: Instant,
+    /// How long it may take.
+    cap: Duration,
+    /// The cut of the ledger that began when the last connection had gone.
+    cut: Option<u64>,
+    /// Every shard was told to stop.
+    is_over: bool,
 }
 
 struct Turning {
@@ -83,11 +103,13 @@ struct Desk {
     control: Control,
     clock: SystemClock,
     adoption: Option<Adoption>,
+    /// Replaced sets that somebody may still look at. They are freed here, when nobody does any more.
+    retired: Vec<Arc<Serving>>,
     cuts: Cuts,
     cut_at: Instant,
     turning: Vec<Turning>,
     gate: Gate,
-    draining: Option<Instant>,
+    draining: Option<Draining>,
     refused: u64,
 }
 
@@ -103,20 +125,26 @@ impl Control {
             control: self,
             clock,
             adoption: None,
+            retired: Vec::new(),
             cut_at: now,
             gate: Gate::Open,
             draining: None,
             refused: 0,
         };
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut due = tokio::time::Instant::now();
         loop {
             tokio::select! {
                 ask = desk.control.asks.recv() => match ask {
                     Some(Ask::End) | None => return,
-                    Some(ask) => desk.answer(ask),
+                    Some(ask) => {
+                        desk.answer(ask);
+                        due = due.min(tokio::time::Instant::now() + desk.pace());
+                    }
                 },
-                _ = tick.tick() => desk.tick(),
+                () = tokio::time::sleep_until(due) => {
+                    desk.tick();
+                    due = tokio::time::Instant::now() + desk.pace();
+                }
             }
         }
     }
@@ -140,6 +168,7 @@ impl Desk {
             Ask::Ready(to) => {
                 let _ = to.send(self.ready());
             }
+            Ask::Hurry => self.hurry(),
             Ask::End => unreachable!("INVARIANT: the loop ends on it"),
         }
     }
@@ -149,19 +178,17 @@ impl Desk {
         self.collect_reports(now);
         self.watch_turns(now);
         self.watch_spool();
-        if self.has_drained()
-            && let Some(drained) = self.control.drained.take()
-        {
-            self.order_all(|| Order::Stop);
-            let _ = drained.send(());
+        for desk in &mut self.control.shards {
+            desk.orders.push_on();
         }
+        self.cuts.note_spool(&self.control.spool.figures.load());
+        self.go_on_draining(now);
         if now.saturating_duration_since(self.cut_at) >= CUT_EVERY {
             self.cut_at = now;
             if let Some(number) = self.cuts.begin() {
                 self.order_all(|| Order::Cut(number));
             }
         }
-        self.cuts.note_spool(&self.control.spool.figures.load());
         if let Some(adoption) = &mut self.adoption
             && now.saturating_duration_since(adoption.since) >= ADOPTION_MAX
             && let Some(answer) = adoption.answer.take()
@@ -172,15 +199,23 @@ impl Desk {
                 "the bundle is published and will be live when they turn; look at /readyz for the stuck shard",
             )));
         }
+        // Nobody can look at a set anew that only we hold: these two numbers cannot rise again.
+        self.retired.retain(|old| Arc::strong_count(old) > 1 || Arc::strong_count(&old.rules) > 1);
+    }
+
+    /// How long until the next tick.
+    fn pace(&self) -> Duration {
+        let is_adopting = self.adoption.as_ref().is_some_and(|a| a.answer.is_some());
+        let is_draining = self.draining.as_ref().is_some_and(|d| !d.is_over);
+        if is_adopting || is_draining { TICK_AWAITED } else { TICK }
     }
 
     fn collect_reports(&mut self, now: Instant) {
         for shard in 0..self.control.shards.len() {
             while let Ok(report) = self.control.shards[shard].reports.pop() {
                 match report {
-                    Report::Adopted { number, old } => self.on_adopted(number, old, now),
+                    Report::Adopted(number) => self.on_adopted(number, now),
                     Report::Cut(cut) => self.cuts.note(shard, cut),
-                    Report::Open { door, why } => self.control.overview.on_door(shard, door, why),
                 }
             }
         }
@@ -199,7 +234,7 @@ impl Desk {
             Err(why) => tracing::error!(%why, "the deny list stays as it was"),
         }
         match settings::bundle_bytes(&self.control.config) {
-            Ok(bytes) => self.load(&bytes, "reload", to),
+            Ok(bytes) => self.load(bytes, "reload", to),
             Err(why) => {
                 let refusal = refusal("bundle_unreadable", why.to_string(), "the old bundle goes on serving");
                 self.refuse(refusal, to);
@@ -209,8 +244,12 @@ impl Desk {
 
     fn load_text(&mut self, bundle: &str, by: &str, to: oneshot::Sender<Response>) {
         use base64::Engine as _;
+        if by.len() > BY_BYTES_MAX {
+            let what = format!("`by` has {} bytes; at most {BY_BYTES_MAX} are kept", by.len());
+            return self.refuse(refusal("by_too_long", what, "say it shorter"), to);
+        }
         match base64::engine::general_purpose::STANDARD.decode(bundle) {
-            Ok(bytes) => self.load(&bytes, by, to),
+            Ok(bytes) => self.load(bytes, by, to),
             Err(why) => {
                 let refusal =
                     refusal("bundle_not_base64", why.to_string(), "send the signed file's bytes in standard base64");
@@ -219,14 +258,14 @@ impl Desk {
         }
     }
 
-    fn load(&mut self, bytes: &[u8], by: &str, to: oneshot::Sender<Response>) {
+    fn load(&mut self, bytes: Vec<u8>, by: &str, to: oneshot::Sender<Response>) {
         if self.adoption.as_ref().is_some_and(|a| a.answer.is_some()) {
             let refusal = refusal("busy", "another bundle is being adopted".into(), "try again in a moment");
             return self.refuse(refusal, to);
         }
         let since = self.clock.now();
-        let serving = match self.control.bundles.take_in(bytes, self.clock.unix_millis()) {
-            Ok(serving) => serving,
+        let serving = match self.control.bundles.check(bytes, self.clock.unix_millis()) {
+            Ok(checked) => self.control.bundles.accept(checked),
             Err(why) => return self.refuse(why, to),
         };
         let replaced = self.control.published.serving();
@@ -246,9 +285,8 @@ impl Desk {
         );
         let number = self.control.published.publish(serving);
         let awaited = self.control.shards.len();
-        let mut old = self.adoption.take().map(|a| a.old).unwrap_or_default();
-        old.push(replaced);
-        self.adoption = Some(Adoption { number, awaited, since, loaded, answer: Some(to), old });
+        self.retired.push(replaced);
+        self.adoption = Some(Adoption { number, awaited, since, loaded, answer: Some(to) });
         self.control.overview.wake_shards();
     }
 
@@ -258,11 +296,10 @@ impl Desk {
         let _ = to.send(Response::Refused(refusal));
     }
 
-    fn on_adopted(&mut self, number: u64, old: Arc<Serving>, now: Instant) {
+    fn on_adopted(&mut self, number: u64, now: Instant) {
         let Some(adoption) = self.adoption.as_mut().filter(|a| a.number == number) else {
-            return; // the first publication, or one that was overtaken: `old` is freed here
+            return; // the first publication, or one that was overtaken
         };
-        adoption.old.push(old);
         adoption.awaited -= 1;
         if adoption.awaited > 0 {
             return;
@@ -276,7 +313,6 @@ impl Desk {
         if let Some(answer) = adoption.answer.take() {
             let _ = answer.send(Response::Loaded(adoption.loaded.clone()));
         }
-        // The replaced sets are dropped when the next adoption begins: shards' figures may still point at them.
     }
 
     // ---- health
@@ -341,27 +377,63 @@ impl Desk {
         }
         let within = self.control.config.drain.within;
         tracing::info!(?within, "draining: no new session, the others are told to move");
-        self.draining = Some(self.clock.now());
+        self.drain(within, within + CLOSING_MAX);
+    }
+
+    /// Ends a drain before its time. Where none is under way, it begins and ends.
+    fn hurry(&mut self) {
+        if self.draining.as_ref().is_some_and(|d| d.is_over) {
+            return;
+        }
+        tracing::warn!("told to hurry: every session is closed now");
+        self.drain(Duration::ZERO, HURRIED_CLOSING_MAX);
+    }
+
+    fn drain(&mut self, within: Duration, cap: Duration) {
+        self.draining = Some(Draining { since: self.clock.now(), cap, cut: None, is_over: false });
         let to =
             MoveTo { endpoints: self.control.config.drain.endpoints.clone(), reason: edge_wire::MoveReason::Drain };
         self.order_all(|| Order::Drain { to: to.clone(), within });
     }
 
-    /// Whether everybody has gone, or the cap is over.
-    fn has_drained(&self) -> bool {
-        let Some(since) = self.draining else { return false };
-        let passed = self.clock.now().saturating_duration_since(since);
-        let empty = self.control.shards.iter().all(|d| {
-            d.figures.load().as_ref().is_some_and(|f| f.shown_at > since && f.stats.sessions.connections == 0)
-        });
-        empty || passed > self.control.config.drain.within + Duration::from_secs(1)
+    /// Once every connection has gone, what they sent may still be between the shards: it has arrived when a cut of the ledger
+    /// that began then shows nothing on its way, and has passed the spool's rings. Only then shards are told to stop.
+    fn go_on_draining(&mut self, now: Instant) {
+        let Some(draining) = self.draining.as_mut().filter(|d| !d.is_over) else { return };
+        let is_late = now.saturating_duration_since(draining.since) > draining.cap;
+        if is_late {
+            tracing::warn!(cap = ?draining.cap, "not every connection, or what it sent, has come to its end in time");
+        } else {
+            let since = draining.since;
+            let has_gone = |f: &ShardFigures| f.shown_at > since && f.stats.sessions.connections == 0;
+            if !self.control.shards.iter().all(|d| d.figures.load().as_deref().is_some_and(has_gone)) {
+                return;
+            }
+            let closed = self.cuts.closed();
+            // A spool that takes nothing lets no cut pass.
+            let is_healthy = self.control.spool.figures.load().status.health == Health::Healthy;
+            if is_healthy && draining.cut.is_none_or(|cut| closed.number < cut) {
+                if draining.cut.is_none() {
+                    let number = self.cuts.begin_anew();
+                    draining.cut = Some(number);
+                    self.order_all(|| Order::Cut(number));
+                }
+                return;
+            }
+            if is_healthy && closed.in_flight > 0 {
+                draining.cut = None;
+                return;
+            }
+        }
+        draining.is_over = true;
+        // In this order: a shard that ends before would be taken for one that failed.
+        let _ = self.control.voice.send(Word::Drained);
+        self.order_all(|| Order::Stop);
     }
 
     fn order_all(&mut self, order: impl Fn() -> Order) {
         for desk in &mut self.control.shards {
-            if desk.orders.push(order()).is_err() {
-                tracing::error!("a shard does not take orders: its loop is stuck");
-            }
+            desk.orders.give(order());
         }
         self.control.overview.wake_shards();
     }

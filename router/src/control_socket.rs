@@ -4,8 +4,9 @@
 //! thread's answers. Deliberately absent: decisions.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use edge_admin::{LINE_BYTES_MAX, Refusal, Request, Response, from_line, to_line};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -14,27 +15,74 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::control::Ask;
 
+/// How long to wait after a connection could not be accepted: no descriptor is left, most likely.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The socket, bound; its file goes with this value.
+pub(crate) struct Bound {
+    listener: std::os::unix::net::UnixListener,
+    file: SocketFile,
+}
+
+/// Removes the socket's file when it is dropped.
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// Binds the socket, replacing a dead one.
 ///
 /// # Errors
 /// Another daemon listens there, or the folder cannot be written.
-pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn bind(path: &Path) -> io::Result<Bound> {
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("another daemon answers at {}", path.display())));
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another daemon answers there: stop it, or name another path",
+        ));
     }
-    match std::fs::remove_file(path) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-        _ => {}
+    match std::fs::symlink_metadata(path) {
+        Ok(about) if about.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it is there and is no socket: remove it, or name another path",
+            ));
+        }
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        Err(why) => return Err(why),
     }
-    let listener = UnixListener::bind(path)?;
+    let listener = std::os::unix::net::UnixListener::bind(path)?;
+    let file = SocketFile(path.to_owned());
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    listener.set_nonblocking(true)?;
+    Ok(Bound { listener, file })
+}
+
+impl Bound {
+    /// Becomes the runtime's, in whose context this is called. The file is to be kept as long as the socket is served.
+    ///
+    /// # Errors
+    /// The runtime's poller refuses the socket.
+    pub(crate) fn into_async(self) -> io::Result<(UnixListener, SocketFile)> {
+        Ok((UnixListener::from_std(self.listener)?, self.file))
+    }
 }
 
 /// Serves until the control thread is gone.
 pub(crate) async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(why) => {
+                tracing::warn!(%why, "a connection to the control socket was not accepted");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
         if !is_allowed(&stream) {
             tracing::warn!("a user who is neither ours nor root was refused at the control socket");
             continue;
@@ -86,4 +134,27 @@ async fn ask(request: Request, asks: &mpsc::Sender<Ask>) -> Response {
         what: "the daemon is about to end".into(),
         help: "ask again when it is up".into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_socket_is_replaced_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let first = bind(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(bind(&path).err().unwrap().kind(), io::ErrorKind::AddrInUse, "it is alive");
+        drop(first);
+        assert!(!path.exists(), "its file went with it");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "as a killed daemon leaves it");
+        drop(bind(&path).unwrap());
+        std::fs::write(&path, "mine").unwrap();
+        assert_eq!(bind(&path).err().unwrap().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    }
 }

@@ -3,10 +3,10 @@
 //! What comes in: [`Settings`]. What goes out: a [`Daemon`] that serves, and when asked ends in order: sessions move, shards
 //! stop, the spool commits, the lanes empty, the cursor is written. Deliberately absent: configuration and signals.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc as std_mpsc};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -19,158 +19,153 @@ use edge_shard::{Parts, Restored};
 use edge_spool::Recovered;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::board::{self, Order, Published, ShardBoard, ShardDesk};
+use crate::board::{self, Order, Published};
 use crate::control::{Ask, Control};
-use crate::fabric::{self, ShardLinks};
+use crate::fabric;
 use crate::forward_thread::{ForwardDesk, ForwardThread};
 use crate::metrics::Snapshot;
 use crate::overview::Overview;
 use crate::settings::Settings;
 use crate::shard_thread::ShardThread;
 use crate::spool_thread::{SpoolDesk, SpoolThread, lock};
+use crate::threads::Threads;
 use crate::{control_socket, pages};
 
 /// How long the spool and the lanes may take to empty at the end.
 const EMPTY_WITHIN: Duration = Duration::from_secs(10);
+/// The same for an operator in a hurry: as long as fresh figures take.
+const HURRIED_EMPTY_WITHIN: Duration = Duration::from_millis(250);
+/// How long a port may be taken by a process that was killed, and how often we ask.
+const PORT_FREE_WITHIN: Duration = Duration::from_secs(2);
+const PORT_POLL: Duration = Duration::from_millis(10);
 /// How often the end looks whether it has come.
 const END_POLL: Duration = Duration::from_millis(2);
-/// How often a serving daemon looks whether the end has come.
-const FAILURE_POLL: Duration = Duration::from_millis(20);
+/// How long threads may take to end after they were told to. The spool's has a limit of its own.
+const SHARDS_END_WITHIN: Duration = Duration::from_secs(2);
+const FORWARD_ENDS_WITHIN: Duration = Duration::from_secs(5);
+const SPOOL_ENDS_WITHIN: Duration = Duration::from_secs(10);
+const CONTROL_ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// What names of shards' threads begin with.
+const SHARD: &str = "shard-";
 
 /// A running daemon.
 pub(crate) struct Daemon {
     address: SocketAddr,
     http: Option<SocketAddr>,
     asks: mpsc::Sender<Ask>,
-    control: JoinHandle<()>,
-    drained: oneshot::Receiver<()>,
-    /// What a thread says that ends before it was told to.
-    failed: std_mpsc::Receiver<anyhow::Error>,
-    shards: Vec<JoinHandle<std::io::Result<()>>>,
-    spool: JoinHandle<std::io::Result<()>>,
-    spool_desk: Arc<SpoolDesk>,
+    threads: Threads,
+    spool: Arc<SpoolDesk>,
     spool_bell: Arc<fabric::Doorbell>,
-    forward: JoinHandle<()>,
-    forward_desk: Arc<ForwardDesk>,
+    forward: Arc<ForwardDesk>,
+    /// Set by whoever has no time for an orderly end.
+    hurry: Arc<AtomicBool>,
 }
 
 impl Daemon {
-    /// Recovers the spool, binds every socket, and only then lets the first packet in.
+    /// Takes every port and directory, recovers the spool, and only then lets the first packet in.
     ///
     /// # Errors
-    /// What the operator must mend: a port or directory that is taken, a spool that cannot be read.
+    /// What the operator must mend: a port or directory that is taken, a spool that cannot be read, an interface that the
+    /// kernel refuses. Threads that run already go on: it is for the process to end.
     pub(crate) fn start(settings: Settings) -> Result<Daemon> {
+        let Settings { config, tls, keys, verifier, deny, mut bundles, bundle } = settings;
         let started = Instant::now();
-        let config = Arc::new(settings.config);
+        let config = Arc::new(config);
         let shards = shard_count(&config)?;
+        let cores = cores_of(&config, shards)?;
+        let doors = ControlDoors::bind(&config)?;
+        let http = doors.http_address()?;
         let openers = bind(&config, shards)?;
         let address = openers[0].local_addr();
         let (links, spool_links) = fabric::lay(shards);
         let spool_bell = spool_links.bell.clone();
-        let spool_desk = Arc::new(SpoolDesk::default());
         let directory = Directory::open(&config.spool.directory).map(Arc::new).context("`spool.directory`")?;
+        let mut threads = Threads::new();
+
+        let spool = Arc::new(SpoolDesk::default());
         let (recovery, recovered) = std_mpsc::sync_channel(1);
         let spool_thread = SpoolThread {
             directory: directory.clone(),
             choice: choice(config.spool.door),
             config: config.spool.config.clone(),
             links: spool_links,
-            desk: spool_desk.clone(),
+            desk: spool.clone(),
             recovery,
         };
-        let (failures, failed) = std_mpsc::channel();
-        let spool = spawn_watched("spool", failures.clone(), move || spool_thread.run())?;
-        let recovered = recovered.recv().map_err(|_| anyhow!("the spool thread ended before it had recovered"))??;
+        threads.spawn("spool", move || spool_thread.run().map_err(Into::into))?;
+        let recovered = match recovered.recv() {
+            Ok(recovered) => recovered.context("`spool.directory`")?,
+            // It ended before it came to that, and says why.
+            Err(_) => {
+                return Err(threads.await_drained().err().unwrap_or_else(|| anyhow!("the spool's thread is gone")));
+            }
+        };
         report(&recovered);
 
-        let forward_desk = Arc::new(ForwardDesk::default());
-        let forward_thread = ForwardThread::open(
-            &config,
-            &recovered,
-            spool_desk.clone(),
-            spool_bell.clone(),
-            forward_desk.clone(),
-            directory,
-        )?;
-        let forward = spawn("forward", move || forward_thread.run())?;
+        let forward = Arc::new(ForwardDesk::default());
+        let forward_thread =
+            ForwardThread::open(&config, &recovered, spool.clone(), spool_bell.clone(), forward.clone(), directory)?;
+        threads.spawn("forward", move || forward_thread.run().map_err(Into::into))?;
 
-        let published = Arc::new(Published::new(settings.serving.clone()));
-        let mut wakers = Vec::new();
-        let mut desks: Vec<ShardDesk> = Vec::new();
-        let mut handles = Vec::new();
+        let serving = bundle.serving().clone();
+        let published = Arc::new(Published::new(serving.clone()));
+        let (mut desks, mut wakers) = (Vec::new(), Vec::new());
         let mut restored = deal(&recovered, shards);
         let mut entropy = SystemEntropy;
-        let cores = cores_of(&config, shards)?;
         let session_config = Arc::new(config.session.clone());
         let hash_seed = entropy.next_u64();
         for (i, (opener, links)) in openers.into_iter().zip(links).enumerate() {
-            let (shard_board, mut desk) = board::make(&published);
-            if let Some(deny) = &settings.deny {
-                let _ = desk.orders.push(Order::Deny(deny.clone()));
+            let shard = ShardId(i as u16);
+            let (board, mut desk) = board::make(&published);
+            if let Some(deny) = &deny {
+                desk.orders.give(Order::Deny(deny.clone()));
             }
             desks.push(desk);
             wakers.push(opener.waker());
             let mut seed = [0; 32];
             entropy.fill(&mut seed);
-            let sessions = Sessions::new(
-                session_config.clone(),
-                settings.tls.clone(),
-                &settings.keys,
-                ShardId(i as u16),
-                shards,
-                settings.verifier.clone(),
-                &seed,
-                SystemClock.now(),
-            )?;
+            let now = SystemClock.now();
+            let sessions =
+                Sessions::new(session_config.clone(), tls.clone(), &keys, shard, shards, verifier.clone(), &seed, now)?;
             let parts = Parts {
-                shard: ShardId(i as u16),
+                shard,
                 shards,
                 config: config.shard.clone(),
                 sessions,
-                serving: settings.serving.clone(),
+                serving: serving.clone(),
                 restored: std::mem::take(&mut restored[i]),
                 node: config.node.id,
                 epoch: recovered.epoch,
                 hash_seed,
             };
-            handles.push(spawn_shard(parts, opener, choice(config.listen.door), links, shard_board, cores[i], failures.clone())?);
+            let (choice, core, voice) = (choice(config.listen.door), cores[i], threads.voice());
+            let thread = ShardThread { parts, opener, choice, links, board, core, voice };
+            threads.spawn(&format!("{SHARD}{i}"), move || thread.run().map_err(Into::into))?;
         }
+        let udp_doors = threads.await_open(shards)?;
+        bundles.accept(bundle);
 
-        let overview = Overview {
-            started,
-            doors: vec![("", String::new()); usize::from(shards)],
-            wakers,
-            forward: forward_desk.clone(),
-            epoch: recovered.epoch.0,
-        };
+        let revision = serving.rules.revision();
         let (asks, asks_in) = mpsc::channel(64);
-        let (drained_to, drained) = oneshot::channel();
         let control = Control {
-            config: config.clone(),
-            bundles: settings.bundles,
+            config,
+            bundles,
             published,
             shards: desks,
-            spool: spool_desk.clone(),
-            overview,
+            spool: spool.clone(),
+            overview: Overview {
+                started,
+                doors: udp_doors,
+                wakers,
+                forward: forward.clone(),
+                epoch: recovered.epoch.0,
+            },
             asks: asks_in,
-            drained: Some(drained_to),
+            voice: threads.voice(),
         };
-        let (http, control) = start_control(&config, control, asks.clone())?;
-        tracing::info!(%address, http = http.map(tracing::field::display), shards, revision = settings.serving.rules.revision(), "serving");
-        Ok(Daemon {
-            address,
-            http,
-            asks,
-            control,
-            drained,
-            failed,
-            shards: handles,
-            spool,
-            spool_desk,
-            spool_bell,
-            forward,
-            forward_desk,
-        })
+        start_control(&mut threads, doors, control, asks.clone())?;
+        tracing::info!(%address, http = http.map(tracing::field::display), shards, revision, "serving");
+        Ok(Daemon { address, http, asks, threads, spool, spool_bell, forward, hurry: Arc::default() })
     }
 
     /// Where clients connect.
@@ -188,84 +183,61 @@ impl Daemon {
         self.asks.clone()
     }
 
+    /// Set it where the end must not wait for commands to be delivered; they stay in the spool.
+    pub(crate) fn hurry(&self) -> Arc<AtomicBool> {
+        self.hurry.clone()
+    }
+
     /// Waits until a drain has ended (however it was asked for), then ends every thread in order. Blocks.
     ///
     /// # Errors
-    /// A shard or the spool failed meanwhile, or commands are left undelivered: they are in the spool for the next start.
+    /// A thread has failed. Where that was before the drain, there is no order to end in: what was receipted is in the spool,
+    /// so the process may end as if it had been killed.
     pub(crate) fn wait(mut self) -> Result<Snapshot> {
-        self.await_drain()?;
-        let mut failed = None;
-        for (i, shard) in self.shards.into_iter().enumerate() {
-            match shard.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => failed = Some(anyhow::Error::from(why).context(format!("shard {i}"))),
-                Err(_) => failed = Some(anyhow!("shard {i} panicked")),
-            }
-        }
+        self.threads.await_drained()?;
+        let mut ends = vec![self.threads.await_end(SHARD, SHARDS_END_WITHIN)];
         self.spool_bell.ring();
-        let left = empty(&self.spool_desk, &self.forward_desk);
-        self.forward_desk.stop.store(true, Ordering::Release);
-        self.spool_desk.forward_bell.ring();
-        let _ = self.forward.join();
-        self.spool_desk.stop.store(true, Ordering::Release);
-        self.spool_bell.ring();
-        match self.spool.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => failed = Some(anyhow::Error::from(why).context("the spool's thread")),
-            Err(_) => failed = Some(anyhow!("the spool's thread panicked")),
-        }
-        // The last snapshot, taken when nothing moves any more.
-        let snapshot = final_snapshot(&self.asks);
-        let _ = self.asks.blocking_send(Ask::End);
-        let _ = self.control.join();
-        if let Some(why) = failed {
-            return Err(why);
-        }
-        if left {
+        if self.is_left() {
             tracing::warn!("commands are left in the spool: the next start delivers them");
         }
+        self.forward.stop.store(true, Ordering::Release);
+        self.spool.forward_bell.ring();
+        ends.push(self.threads.await_end("forward", FORWARD_ENDS_WITHIN));
+        self.spool.stop.store(true, Ordering::Release);
+        self.spool_bell.ring();
+        ends.push(self.threads.await_end("spool", SPOOL_ENDS_WITHIN));
+        // The last snapshot, taken when nothing moves any more.
+        let snapshot = last_snapshot(&self.asks);
+        let _ = self.asks.blocking_send(Ask::End);
+        ends.push(self.threads.await_end("control", CONTROL_ENDS_WITHIN));
+        ends.into_iter().collect::<Result<()>>()?;
         tracing::info!("ended");
         snapshot
     }
-}
 
-impl Daemon {
-    /// Waits for the end of a drain. Where a thread failed before, there is no order to end in: what was receipted is in the
-    /// spool, so the process may end as if it had been killed.
-    fn await_drain(&mut self) -> Result<()> {
+    /// Waits until everything is committed and settled, for a while. Says whether something is left.
+    fn is_left(&self) -> bool {
+        let since = Instant::now();
         loop {
-            match self.failed.recv_timeout(FAILURE_POLL) {
-                Ok(why) => return Err(why),
-                Err(std_mpsc::RecvTimeoutError::Timeout) => {}
-                // Every thread that could fail has ended, and none did.
-                Err(std_mpsc::RecvTimeoutError::Disconnected) => std::thread::sleep(END_POLL),
+            let figures = self.spool.figures.load();
+            // Older figures do not know what the shards gave last.
+            let is_committed = figures.is_idle && figures.shown_at.is_some_and(|at| at > since);
+            if is_committed && self.forward.is_idle_at(*lock(&self.spool.committed)) {
+                return false;
             }
-            match self.drained.try_recv() {
-                Ok(()) => return Ok(()),
-                Err(oneshot::error::TryRecvError::Empty) => {}
-                Err(oneshot::error::TryRecvError::Closed) => return Err(anyhow!("the control thread is gone")),
+            let limit = if self.hurry.load(Ordering::Acquire) { HURRIED_EMPTY_WITHIN } else { EMPTY_WITHIN };
+            if since.elapsed() >= limit {
+                return true;
             }
+            std::thread::sleep(END_POLL);
         }
     }
 }
 
-fn final_snapshot(asks: &mpsc::Sender<Ask>) -> Result<Snapshot> {
+fn last_snapshot(asks: &mpsc::Sender<Ask>) -> Result<Snapshot> {
     let (to, answer) = oneshot::channel();
     asks.blocking_send(Ask::Snapshot(to)).map_err(|_| anyhow!("the control thread is gone"))?;
     Ok(*answer.blocking_recv().map_err(|_| anyhow!("the control thread is gone"))?)
-}
-
-/// Waits until everything is committed and settled. Says whether something is left.
-fn empty(spool: &SpoolDesk, forward: &ForwardDesk) -> bool {
-    let since = Instant::now();
-    while since.elapsed() < EMPTY_WITHIN {
-        let status = spool.figures.load();
-        if status.is_idle && forward.is_idle_at(*lock(&spool.committed)) {
-            return false;
-        }
-        std::thread::sleep(END_POLL);
-    }
-    true
 }
 
 fn shard_count(config: &edge_config::Config) -> Result<u16> {
@@ -295,15 +267,24 @@ fn cores_of(config: &edge_config::Config, shards: u16) -> Result<Vec<Option<usiz
     Ok(cores.into_iter().take(n).map(Some).collect())
 }
 
-/// Binds one socket a shard, all to one port. With port 0 the kernel chooses it once.
+/// Binds one socket a shard, all to one port. With port 0 the kernel chooses it once. A port that is taken is asked for again
+/// for a while: what a killed process had in io_uring, its sockets among it, is let go only after it is gone.
 fn bind(config: &edge_config::Config, shards: u16) -> Result<Vec<UdpOpener>> {
     let options = UdpOptions { share_port: shards > 1, ..UdpOptions::default() };
     let mut address = config.listen.address;
     let mut openers = Vec::new();
-    for _ in 0..shards {
-        let opener = edge_io::open_udp(address, &options).with_context(|| format!("`listen.address` {address}"))?;
-        address = opener.local_addr();
-        openers.push(opener);
+    let since = Instant::now();
+    while openers.len() < usize::from(shards) {
+        match edge_io::open_udp(address, &options) {
+            Ok(opener) => {
+                address = opener.local_addr();
+                openers.push(opener);
+            }
+            Err(why) if why.kind() == ErrorKind::AddrInUse && since.elapsed() < PORT_FREE_WITHIN => {
+                std::thread::sleep(PORT_POLL);
+            }
+            Err(why) => return Err(anyhow::Error::from(why).context("`listen.address`")),
+        }
     }
     Ok(openers)
 }
@@ -328,77 +309,55 @@ fn report(recovered: &Recovered) {
     }
 }
 
-fn spawn_shard(
-    parts: Parts,
-    opener: UdpOpener,
-    choice: Choice,
-    links: ShardLinks,
-    board: ShardBoard,
-    core: Option<usize>,
-    failures: std_mpsc::Sender<anyhow::Error>,
-) -> Result<JoinHandle<std::io::Result<()>>> {
-    let name = format!("shard-{}", links.shard.0);
-    spawn_watched(&name, failures, move || ShardThread { parts, opener, choice, links, board, core }.run())
+/// The operator's ways in, bound.
+struct ControlDoors {
+    http: Option<std::net::TcpListener>,
+    socket: Option<control_socket::Bound>,
 }
 
-/// [`spawn`] for a thread without which nothing can go on.
-fn spawn_watched(
-    name: &str,
-    failures: std_mpsc::Sender<anyhow::Error>,
-    body: impl FnOnce() -> std::io::Result<()> + Send + 'static,
-) -> Result<JoinHandle<std::io::Result<()>>> {
-    let of = format!("the thread {name}");
-    spawn(name, move || {
-        let ended = body();
-        if let Err(why) = &ended {
-            let _ = failures.send(anyhow!("{why}").context(of));
-        }
-        ended
-    })
-}
+impl ControlDoors {
+    fn bind(config: &edge_config::Config) -> Result<ControlDoors> {
+        let http = match config.control.http {
+            None => None,
+            Some(address) => {
+                let listener =
+                    std::net::TcpListener::bind(address).with_context(|| format!("`control.http` {address}"))?;
+                listener.set_nonblocking(true)?;
+                Some(listener)
+            }
+        };
+        let socket = match &config.control.socket {
+            None => None,
+            Some(path) => {
+                Some(control_socket::bind(path).with_context(|| format!("`control.socket` {}", path.display()))?)
+            }
+        };
+        Ok(ControlDoors { http, socket })
+    }
 
-fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
-    std::thread::Builder::new().name(name.into()).spawn(body).with_context(|| format!("cannot start the thread {name}"))
+    fn http_address(&self) -> Result<Option<SocketAddr>> {
+        Ok(self.http.as_ref().map(std::net::TcpListener::local_addr).transpose()?)
+    }
 }
 
 /// Starts the control thread with its socket and its pages.
-fn start_control(
-    config: &edge_config::Config,
-    control: Control,
-    asks: mpsc::Sender<Ask>,
-) -> Result<(Option<SocketAddr>, JoinHandle<()>)> {
+fn start_control(threads: &mut Threads, doors: ControlDoors, control: Control, asks: mpsc::Sender<Ask>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let entered = runtime.enter();
-    let http = match config.control.http {
-        None => None,
-        Some(address) => {
-            let listener = std::net::TcpListener::bind(address).with_context(|| format!("`control.http` {address}"))?;
-            listener.set_nonblocking(true)?;
-            Some(tokio::net::TcpListener::from_std(listener)?)
-        }
-    };
-    let socket = match &config.control.socket {
-        None => None,
-        Some(path) => Some(control_socket::bind(path).with_context(|| format!("`control.socket` {}", path.display()))?),
-    };
-    drop(entered);
-    let http_address = http.as_ref().map(|l| l.local_addr()).transpose()?;
-    let path = config.control.socket.clone();
-    let handle = spawn("control", move || {
+    threads.spawn("control", move || {
         runtime.block_on(async move {
-            if let Some(listener) = http {
-                tokio::spawn(pages::serve(listener, asks.clone()));
+            if let Some(listener) = doors.http {
+                tokio::spawn(pages::serve(tokio::net::TcpListener::from_std(listener)?, asks.clone()));
             }
-            if let Some(listener) = socket {
+            let mut _file = None;
+            if let Some(socket) = doors.socket {
+                let (listener, file) = socket.into_async()?;
                 tokio::spawn(control_socket::serve(listener, asks));
+                _file = Some(file); // removed while the socket still answers, so that it cannot be another daemon's
             }
             control.run().await;
-        });
-        if let Some(path) = path {
-            let _ = std::fs::remove_file(path);
-        }
-    })?;
-    Ok((http_address, handle))
+            Ok(())
+        })
+    })
 }
 
 fn choice(door: Door) -> Choice {

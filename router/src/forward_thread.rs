@@ -4,6 +4,7 @@
 //! settled position for the spool thread, figures. It may lag, stop and go on: the spool keeps what is not settled.
 //! Deliberately absent: order, retries and quarantine, which are `edge-upstream`'s.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ use edge_event::{Position, StartEpoch, UnixMillis};
 use edge_io::wake::Sleeper;
 use edge_io::{Directory, PlainDisk, SystemClock};
 use edge_sink_file::FileSink;
-use edge_spool::{Item, Reader, Recovered};
+use edge_spool::{Item, ReadError, Reader, Recovered};
 use edge_upstream::{Forwarder, Sink};
 
 use crate::metrics::ForwardFigure;
@@ -26,6 +27,8 @@ use crate::spool_thread::{SpoolDesk, lock};
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 /// How long to wait after the spool's files could not be read.
 const READ_RETRY: Duration = Duration::from_millis(250);
+/// How often figures are shown while there is work.
+const FIGURES_EVERY: Duration = Duration::from_millis(50);
 /// Records read before the sink is served.
 const READ_BATCH: usize = 1024;
 /// Best-effort commands are shed when the spool is filled beyond this share of its limit.
@@ -66,6 +69,9 @@ pub(crate) struct ForwardThread {
     /// Commands of earlier starts that were still in the spool.
     recovered: u64,
     retry_at: Option<Instant>,
+    /// The latest read failed, and that was said.
+    is_failing: bool,
+    shown: Option<Instant>,
 }
 
 /// A file sink and the directory it writes.
@@ -134,36 +140,45 @@ impl ForwardThread {
             epoch: recovered.epoch,
             recovered: 0,
             retry_at: None,
+            is_failing: false,
+            shown: None,
         })
     }
 
     /// Runs until told to stop.
-    pub(crate) fn run(mut self) {
-        let Ok(mut sleeper) = Sleeper::new() else {
-            tracing::error!("no eventfd: commands stay in the spool");
-            return;
-        };
+    ///
+    /// # Errors
+    /// The thread has nothing to sleep on. Commands stay in the spool.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut sleeper = Sleeper::new()?;
         self.spool.forward_bell.install(sleeper.waker());
         let clock = SystemClock;
         while !self.desk.stop.load(Ordering::Acquire) {
             let now = clock.now();
             let committed = *lock(&self.spool.committed);
             let busy = self.turn(now, UnixMillis(clock.unix_millis()), committed);
-            self.show();
+            if !busy || self.shown.is_none_or(|at| now.saturating_duration_since(at) >= FIGURES_EVERY) {
+                self.show(now);
+            }
             if busy {
                 continue;
             }
             self.spool.forward_bell.going_to_sleep();
             if *lock(&self.spool.committed) == committed {
-                let due = [self.forwarder.poll_timeout(), self.sink.sink.poll_timeout(), self.retry_at];
+                let due = [
+                    self.forwarder.poll_timeout(),
+                    self.sink.sink.poll_timeout(),
+                    self.quarantine.sink.poll_timeout(),
+                    self.retry_at,
+                ];
                 let due = due.into_iter().flatten().min();
                 let timeout = due.map_or(SLEEP_MAX, |at| at.saturating_duration_since(now).min(SLEEP_MAX));
-                if let Err(why) = sleeper.sleep(Some(timeout)) {
-                    tracing::error!(%why, "the forward thread cannot sleep");
-                }
+                sleeper.sleep(Some(timeout))?;
             }
             self.spool.forward_bell.awake();
         }
+        self.show(clock.now());
+        Ok(())
     }
 
     fn turn(&mut self, now: Instant, unix: UnixMillis, committed: Position) -> bool {
@@ -196,7 +211,12 @@ impl ForwardThread {
             if !self.forwarder.wants() {
                 return (any, false);
             }
-            match self.reader.next(&mut self.spool_files, committed) {
+            let next = self.reader.next(&mut self.spool_files, committed);
+            if self.is_failing && !matches!(next, Err(ReadError::Disk { .. })) {
+                self.is_failing = false;
+                tracing::info!("the spool's files can be read again");
+            }
+            match next {
                 Ok(None) => return (any, true),
                 Ok(Some(Item::Record(stored))) => {
                     if stored.position.epoch < self.epoch {
@@ -207,9 +227,16 @@ impl ForwardThread {
                 }
                 Ok(Some(Item::Damage(damage))) => {
                     tracing::error!(from = %damage.from, to = %damage.to, why = damage.why, "committed records cannot be read; their bytes are kept in quarantine files");
+                    any = true;
                 }
-                Err(why) => {
-                    tracing::error!(%why, "the spool's files cannot be read; trying again");
+                Err(why @ ReadError::Decode { .. }) => {
+                    tracing::error!(%why, "a committed record is passed over: its commands are not delivered");
+                    any = true;
+                }
+                Err(why @ ReadError::Disk { .. }) => {
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        tracing::error!(%why, "the spool's files cannot be read; trying again until they can");
+                    }
                     self.retry_at = Some(now + READ_RETRY);
                     return (any, false);
                 }
@@ -218,9 +245,10 @@ impl ForwardThread {
         (any, false)
     }
 
-    fn show(&self) {
+    fn show(&mut self, now: Instant) {
+        self.shown = Some(now);
         let ledger = self.forwarder.ledger();
-        self.desk.figures.store(Arc::new(ForwardFigure {
+        let figures = ForwardFigure {
             sink: self.sink.sink.name(),
             taken: ledger.taken,
             recovered: self.recovered,
@@ -229,6 +257,9 @@ impl ForwardThread {
             quarantined: ledger.quarantined,
             shed: ledger.shed,
             retries: ledger.resent,
-        }));
+        };
+        if **self.desk.figures.load() != figures {
+            self.desk.figures.store(Arc::new(figures));
+        }
     }
 }

@@ -25,6 +25,7 @@ mod settings;
 mod shard_thread;
 mod signals;
 mod spool_thread;
+mod threads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,7 +88,7 @@ fn run(path: &std::path::Path, check_config: bool) -> ExitCode {
         Err(problems) => return wrong(&problems),
     };
     if check_config {
-        tracing::info!(path = %path.display(), revision = settings.serving.rules.revision(), "the config is good");
+        tracing::info!(path = %path.display(), revision = settings.bundle.serving().rules.revision(), "the config is good");
         return ExitCode::SUCCESS;
     }
     match serve(settings) {
@@ -102,7 +103,7 @@ fn run(path: &std::path::Path, check_config: bool) -> ExitCode {
 fn serve(settings: Settings) -> anyhow::Result<()> {
     let signals = signals::block()?;
     let daemon = Daemon::start(settings)?;
-    signals.forward_to(daemon.asks())?;
+    signals.forward_to(daemon.asks(), daemon.hurry())?;
     daemon.wait().map(drop)
 }
 

@@ -29,10 +29,6 @@ pub(crate) struct Overview {
 }
 
 impl Overview {
-    pub(crate) fn on_door(&mut self, shard: usize, door: &'static str, why: String) {
-        self.doors[shard] = (door, why);
-    }
-
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }

@@ -5,17 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use edge_admin::Refusal;
 use edge_config::Config;
 use edge_door::Entropy;
-use edge_session::{DenyList, IssuerConfig, SharedKeys, TokenVerifier};
-use edge_shard::Serving;
+use edge_session::{DenyList, IssuerConfig, IssuerError, SharedKeys, TokenVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::bundles::Bundles;
+use crate::bundles::{Bundles, Checked};
 
 /// The largest file that a config may name, bytes.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -28,7 +29,8 @@ pub(crate) struct Settings {
     pub(crate) verifier: Arc<TokenVerifier>,
     pub(crate) deny: Option<Arc<DenyList>>,
     pub(crate) bundles: Bundles,
-    pub(crate) serving: Arc<Serving>,
+    /// The bundle to start with; it is taken into service when everything else has succeeded.
+    pub(crate) bundle: Checked,
 }
 
 /// Why a file that the config names cannot be used.
@@ -64,7 +66,7 @@ impl fmt::Display for AllUnusable {
 impl std::error::Error for AllUnusable {}
 
 impl Settings {
-    /// Reads and checks everything that `config` names.
+    /// Reads and checks everything that `config` names, and changes nothing.
     ///
     /// # Errors
     /// All that is wrong, together.
@@ -75,16 +77,18 @@ impl Settings {
         let verifier = note(&mut wrong, verifier_of(&config));
         let deny = note(&mut wrong, deny_of(&config));
         let bundles = note(&mut wrong, bundles_of(&config));
-        let rules = bundles.map(|mut bundles| {
-            let path = &config.rules.bundle;
-            let rules = read(path, "rules.bundle").and_then(|bytes| {
-                bundles.take_in(&bytes, now_unix_ms).map_err(|refusal| unusable("rules.bundle", path, &refusal))
+        let rules = bundles.map(|bundles| {
+            let checked = bundle_bytes(&config).and_then(|bytes| {
+                let refused = |r: Refusal| {
+                    unusable("rules.bundle", &config.rules.bundle, &format_args!("{}: {}", r.code, r.what))
+                };
+                bundles.check(bytes, now_unix_ms).map_err(refused)
             });
-            (bundles, note(&mut wrong, rules))
+            (bundles, note(&mut wrong, checked))
         });
         match (tls, keys, verifier, deny, rules) {
-            (Some(tls), Some(keys), Some(verifier), Some(deny), Some((bundles, Some(serving)))) if wrong.is_empty() => {
-                Ok(Settings { config, tls, keys, verifier, deny, bundles, serving })
+            (Some(tls), Some(keys), Some(verifier), Some(deny), Some((bundles, Some(bundle)))) if wrong.is_empty() => {
+                Ok(Settings { config, tls, keys, verifier, deny, bundles, bundle })
             }
             _ => Err(AllUnusable(wrong)),
         }
@@ -102,11 +106,14 @@ fn unusable(key: &'static str, path: &Path, what: &dyn fmt::Display) -> Unusable
 /// A whole file, if it is not absurdly large.
 fn read(path: &Path, key: &'static str) -> Result<Vec<u8>, Unusable> {
     let failed = |why: std::io::Error| unusable(key, path, &format_args!("cannot be read: {why}"));
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(unusable(key, path, &format_args!("has {length} bytes; at most {FILE_BYTES_MAX} are read")));
+    let mut bytes = Vec::new();
+    // What a file says about its length is not asked: it may be a pipe.
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(unusable(key, path, &format_args!("is too large: at most {FILE_BYTES_MAX} bytes are read")));
     }
-    std::fs::read(path).map_err(failed)
+    Ok(bytes)
 }
 
 fn tls_of(config: &Config) -> Result<Arc<rustls::ServerConfig>, Unusable> {
@@ -162,18 +169,30 @@ pub(crate) fn verifier_of(config: &Config) -> Result<Arc<TokenVerifier>, Unusabl
             jwks,
         });
     }
-    let first = config.tokens.issuers.first().map(|i| i.jwks.clone()).unwrap_or_default();
-    TokenVerifier::new(issuers, config.tokens.times)
-        .map(Arc::new)
-        .map_err(|why| unusable("tokens.issuers", &first, &why))
+    TokenVerifier::new(issuers, config.tokens.times).map(Arc::new).map_err(|why| {
+        let at_fault = match &why {
+            IssuerError::Jwks { issuer, .. } => config.tokens.issuers.iter().find(|i| i.name == *issuer),
+            IssuerError::SharedKid { second, .. } => config.tokens.issuers.iter().find(|i| i.name == *second),
+            IssuerError::None | IssuerError::TooMany(_) => None,
+        };
+        let path = at_fault.or(config.tokens.issuers.first()).map_or(Path::new(""), |i| &i.jwks);
+        unusable("tokens.issuers", path, &why)
+    })
 }
 
 /// Reads the deny list, where one is named. Also done again on SIGHUP.
 pub(crate) fn deny_of(config: &Config) -> Result<Option<Arc<DenyList>>, Unusable> {
     let Some(path) = &config.tokens.deny else { return Ok(None) };
     let bytes = read(path, "tokens.deny")?;
-    let written: WrittenDenyList = serde_json::from_slice(&bytes)
-        .map_err(|why| unusable("tokens.deny", path, &format_args!("is not a deny list: {why}")))?;
+    let written: WrittenDenyList = serde_json::from_slice(&bytes).map_err(|why| {
+        // Its own words may quote the list, and with it a player's id.
+        let (line, column) = (why.line(), why.column());
+        let what = format_args!(
+            "is not a deny list, at line {line}, column {column}: it must read \
+             {{\"subjects\": [\"…\"], \"keys\": [\"…\"], \"tokens\": [\"…\"]}}, each of which may be left out"
+        );
+        unusable("tokens.deny", path, &what)
+    })?;
     Ok(Some(Arc::new(DenyList { subjects: written.subjects, keys: written.keys, tokens: written.tokens })))
 }
 

@@ -9,6 +9,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -20,6 +21,7 @@ use edge_shard::{Parts, Shard};
 
 use crate::board::{Order, Report, ShardBoard, ShardFigures};
 use crate::fabric::ShardLinks;
+use crate::threads::Word;
 
 /// Rounds of receiving before anything is sent.
 const RECEIVE_ROUNDS: usize = 8;
@@ -29,10 +31,12 @@ const RING_BATCH: usize = 512;
 const FIGURES_EVERY: Duration = Duration::from_millis(100);
 /// How long a thread sleeps at most, so that orders are never far away.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
-/// While a ring is full: how long until we look again, should its reader not ring.
-const FULL_RING_POLL: Duration = Duration::from_micros(200);
-/// Received packets are copied into chunks of this size and split off without further copies.
-const CHUNK_BYTES: usize = 256 * 1024;
+/// While a ring is full, whose reader does not ring when it made room: how soon we look again, and how late at the latest.
+const FULL_RING_POLL_MIN: Duration = Duration::from_micros(200);
+const FULL_RING_POLL_MAX: Duration = Duration::from_millis(5);
+/// Received packets are copied into chunks of this size and split off without further copies. What keeps one packet keeps its
+/// chunk, so they are small.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What a shard's thread is made of.
 pub(crate) struct ShardThread {
@@ -42,6 +46,8 @@ pub(crate) struct ShardThread {
     pub(crate) links: ShardLinks,
     pub(crate) board: ShardBoard,
     pub(crate) core: Option<usize>,
+    /// Told once, when the socket is open.
+    pub(crate) voice: Sender<Word>,
 }
 
 struct Loop {
@@ -58,6 +64,8 @@ struct Loop {
     turns: u64,
     sleeps: u64,
     shown: Instant,
+    /// How soon to look again at rings that are full.
+    full_ring_poll: Duration,
     stopping: bool,
 }
 
@@ -67,7 +75,7 @@ impl ShardThread {
     /// # Errors
     /// The socket cannot be opened or is lost.
     pub(crate) fn run(self) -> io::Result<()> {
-        let ShardThread { parts, opener, choice, links, mut board, core } = self;
+        let ShardThread { parts, opener, choice, links, board, core, voice } = self;
         if let Some(core) = core
             && let Err(why) = edge_io::thread::pin_to_core(core)
         {
@@ -75,7 +83,7 @@ impl ShardThread {
         }
         let edge_io::UdpDoor { udp: door, chosen, counts } = opener.into_door(choice)?;
         tracing::info!(shard = links.shard.0, door = chosen.door, why = %chosen.why, "socket open");
-        let _ = board.reports.push(Report::Open { door: chosen.door, why: chosen.why });
+        let _ = voice.send(Word::Open { shard: links.shard, door: chosen.door, why: chosen.why });
         links.doorbells[usize::from(links.shard.0)].install(door.waker());
         let clock = SystemClock;
         let now = clock.now();
@@ -93,6 +101,7 @@ impl ShardThread {
             turns: 0,
             sleeps: 0,
             shown: now,
+            full_ring_poll: FULL_RING_POLL_MIN,
             stopping: false,
         };
         while !this.stopping {
@@ -114,6 +123,10 @@ impl Loop {
         busy |= self.take_rules();
         busy |= self.take_committed(now);
         busy |= self.take_back();
+        if self.turns % 2 == 1 {
+            // Where there is little room the first gets it: our own sessions and the other shards take turns.
+            self.shard.work(now, wall);
+        }
         busy |= self.take_forward(now, wall);
         if self.shard.poll_timeout().is_some_and(|at| at <= now) {
             self.shard.handle_timeout(now, wall);
@@ -121,17 +134,20 @@ impl Loop {
         }
         self.shard.work(now, wall);
         busy |= self.give();
-        while let Some(cut) = self.shard.poll_cut() {
-            let _ = self.board.reports.push(Report::Cut(cut)); // a lost cut is asked for again
+        while self.can_report()
+            && let Some(cut) = self.shard.poll_cut()
+        {
+            let _ = self.board.reports.push(Report::Cut(cut));
         }
         busy |= self.transmit(now)?;
         if now.saturating_duration_since(self.shown) >= FIGURES_EVERY {
             self.show(now);
         }
-        if !busy {
-            self.sleep()?;
+        if busy {
+            self.full_ring_poll = FULL_RING_POLL_MIN;
+            return Ok(());
         }
-        Ok(())
+        self.sleep()
     }
 
     fn receive(&mut self) -> io::Result<bool> {
@@ -179,17 +195,24 @@ impl Loop {
     }
 
     fn take_rules(&mut self) -> bool {
-        let number = self.board.published.number();
-        if number == self.published {
+        if !self.has_new_rules() {
             return false;
         }
-        if self.board.reports.slots() == 0 {
-            return true; // the old set must reach the control thread: it is not freed here
-        }
-        let old = self.shard.handle_rules(self.board.published.serving());
+        let number = self.board.published.number();
+        // The control thread holds the replaced set until nobody else does: it is not freed here.
+        drop(self.shard.handle_rules(self.board.published.serving()));
         self.published = number;
-        let _ = self.board.reports.push(Report::Adopted { number, old });
+        let _ = self.board.reports.push(Report::Adopted(number));
         true
+    }
+
+    /// Whether there is a set to adopt, and room to say so.
+    fn has_new_rules(&self) -> bool {
+        self.board.published.number() != self.published && self.can_report()
+    }
+
+    fn can_report(&self) -> bool {
+        !self.board.reports.is_full()
     }
 
     fn take_committed(&mut self, now: Instant) -> bool {
@@ -216,8 +239,10 @@ impl Loop {
 
     fn take_forward(&mut self, now: Instant, wall: UnixMillis) -> bool {
         let mut any = false;
-        for (peer, ring) in self.links.forward_in.iter_mut().enumerate() {
-            let Some(ring) = ring else { continue };
+        let shards = self.links.forward_in.len();
+        for k in 0..shards {
+            let peer = (k + self.turns as usize) % shards;
+            let Some(ring) = &mut self.links.forward_in[peer] else { continue };
             for _ in 0..RING_BATCH {
                 if !self.shard.takes_forward() {
                     return any;
@@ -297,7 +322,11 @@ impl Loop {
         }
         let until_timer =
             self.shard.poll_timeout().map_or(SLEEP_MAX, |at| at.saturating_duration_since(self.clock.now()));
-        let limit = if self.shard.is_waiting_for_room() { FULL_RING_POLL } else { SLEEP_MAX };
+        let mut limit = SLEEP_MAX;
+        if self.shard.is_waiting_for_room() {
+            limit = self.full_ring_poll;
+            self.full_ring_poll = (2 * limit).min(FULL_RING_POLL_MAX);
+        }
         self.sleeps += 1;
         let slept = self.door.wait(Some(until_timer.min(limit)));
         self.links.doorbells[usize::from(self.links.shard.0)].awake();
@@ -310,7 +339,7 @@ impl Loop {
             || takes_forward && self.links.forward_in.iter().flatten().any(|r| !r.is_empty())
             || self.links.committed.load(Ordering::Acquire) != self.committed
             || !self.board.orders.is_empty()
-            || self.board.published.number() != self.published
+            || self.has_new_rules()
     }
 
     fn show(&mut self, now: Instant) {

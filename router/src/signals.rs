@@ -1,15 +1,21 @@
-//! Signals become requests to the control thread: SIGTERM and SIGINT drain, SIGHUP reloads.
+//! Signals become requests to the control thread: SIGTERM and SIGINT drain, a second one closes what is left at once, a third
+//! ends the process where it stands, as a kill would. SIGHUP reloads.
 //!
 //! What comes in: signals of this process, on a thread of their own. What goes out: [`Ask`]s. Deliberately absent: work in
 //! signal handlers.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use edge_admin::{Request, Response};
+use edge_admin::Request;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::Ask;
+
+/// The exit code of a process that was told to end three times.
+const KILLED: i32 = 1;
 
 /// The process's signals, caught from now on; what arrives before [`forward_to`](Signals::forward_to) waits.
 pub(crate) struct Signals {
@@ -34,30 +40,46 @@ pub(crate) fn block() -> io::Result<Signals> {
 }
 
 impl Signals {
-    /// Hands every signal on, for the life of the process.
+    /// Hands every signal on, for the life of the process. `hurry` is set at the second word to end.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(crate) fn forward_to(self, asks: mpsc::Sender<Ask>) -> io::Result<()> {
+    pub(crate) fn forward_to(self, asks: mpsc::Sender<Ask>, hurry: Arc<AtomicBool>) -> io::Result<()> {
         let Signals { runtime, mut terminate, mut interrupt, mut hangup } = self;
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             runtime.block_on(async move {
+                let mut told_to_end = 0;
                 loop {
-                    let request = tokio::select! {
-                        _ = terminate.recv() => Request::Drain,
-                        _ = interrupt.recv() => Request::Drain,
-                        _ = hangup.recv() => Request::Reload,
+                    let is_end = tokio::select! {
+                        _ = terminate.recv() => true,
+                        _ = interrupt.recv() => true,
+                        _ = hangup.recv() => false,
                     };
-                    let (to, answer) = oneshot::channel();
-                    if asks.send(Ask::Request(request, to)).await.is_err() {
-                        return;
-                    }
-                    if let Ok(Response::Refused(refusal)) = answer.await {
-                        tracing::error!(%refusal, "a signal's request was refused");
+                    told_to_end += u32::from(is_end);
+                    // Not waited for: a reload must not keep the word to end.
+                    let given = match (is_end, told_to_end) {
+                        (false, _) => give(Request::Reload, &asks),
+                        (true, 1) => give(Request::Drain, &asks),
+                        (true, 2) => {
+                            hurry.store(true, Ordering::Release);
+                            asks.try_send(Ask::Hurry).is_ok()
+                        }
+                        (true, _) => {
+                            tracing::warn!("told to end for the third time: ended where it stood");
+                            std::process::exit(KILLED)
+                        }
+                    };
+                    if !given {
+                        tracing::error!("the control thread does not take a signal's request");
                     }
                 }
             });
         })?;
         Ok(())
     }
+}
+
+/// Hands a request on. Its answer is in the log already, whatever it is.
+fn give(request: Request, asks: &mpsc::Sender<Ask>) -> bool {
+    asks.try_send(Ask::Request(request, oneshot::channel().0)).is_ok()
 }
