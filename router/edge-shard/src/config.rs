@@ -11,9 +11,11 @@ use std::time::Duration;
 /// | `record_slots` | 4,096 records towards the spool |
 /// | `waiting_slots` | 65,536 completions that wait for a commit |
 /// | `mark_memory` | 7 days |
+/// | `marks_max` | 2,000,000 marks, 200 MB |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Messages that may wait for one peer's forward ring.
+    /// Events that may wait for one peer's forward ring. HELLOs may take as many again, strayed packets half of it; and there is
+    /// always room for the end of a session.
     pub forward_slots: usize,
     /// Messages that may wait for one peer's back ring, over what the ring itself holds.
     pub back_slots: usize,
@@ -21,8 +23,10 @@ pub struct Config {
     pub record_slots: usize,
     /// Completions that may wait for a commit.
     pub waiting_slots: usize,
-    /// A dedupe mark is kept at least this long after its producer's last event, at most twice as long.
+    /// A dedupe mark is kept at least this long after its producer's last event, at most twice as long; see `marks_max`.
     pub mark_memory: Duration,
+    /// Dedupe marks kept at most; where there are more, the oldest half goes early.
+    pub marks_max: usize,
 }
 
 impl Default for Config {
@@ -33,6 +37,7 @@ impl Default for Config {
             record_slots: 4096,
             waiting_slots: 65_536,
             mark_memory: Duration::from_secs(7 * 24 * 3600),
+            marks_max: 2_000_000,
         }
     }
 }

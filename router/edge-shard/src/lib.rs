@@ -21,16 +21,23 @@ pub mod ledger;
 mod marks;
 pub mod mesh;
 mod outbox;
+mod overload;
 mod owner;
+mod parts;
 mod shard;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use latency::{BUCKETS, Latency};
 pub use ledger::{Counters, Cut};
-pub use mesh::{Back, Forward, Origin, RoutedEvent, StrayPacket};
+pub use mesh::{Attach, Back, Forward, Origin, RoutedEvent, StrayPacket};
 pub use outbox::ToSpool;
+pub use overload::Strain;
 pub use owner::Restored;
-pub use shard::{Gate, Parts, Serving, Shard, ShardStats};
+pub use parts::{Gate, Parts, Serving, ShardStats};
+pub use shard::Shard;
 
 /// A hasher whose keys follow from `seed`. Clients choose their producer ids, so the daemon draws the seed at random; the
 /// simulator draws it from the story's, and nothing here depends on the order of a hash table.

@@ -35,6 +35,21 @@ pub struct RoutedEvent {
     pub event: Event,
 }
 
+/// A session that said HELLO, on its way to its producer's home.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attach {
+    /// The new session.
+    pub origin: Origin,
+    /// Its producer.
+    pub producer: ProducerKey,
+    /// The slice of the token's `sub`.
+    pub partition: Partition,
+    /// Whether the producer speaks for its own slice alone: see [`Back::Attached`].
+    pub provenance: Provenance,
+    /// When HELLO came: the later one is the newer session, whichever word arrives first.
+    pub hello_at: Instant,
+}
+
 /// A packet that reached the wrong shard: its connection id names another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StrayPacket {
@@ -50,16 +65,7 @@ pub enum Forward {
     /// Evaluate this.
     Event(RoutedEvent),
     /// A session said HELLO: its producer's home answers with [`Back::Attached`].
-    Attach {
-        /// The new session.
-        origin: Origin,
-        /// Its producer.
-        producer: ProducerKey,
-        /// The slice of the token's `sub`.
-        partition: Partition,
-        /// Whether the producer speaks for its own slice alone: see [`Back::Attached`].
-        provenance: Provenance,
-    },
+    Attach(Attach),
     /// A session ended.
     Detach {
         /// The session.
@@ -104,7 +110,7 @@ pub enum Back {
         /// Highest durable seq per class; 0 for none.
         marks: [Seq; edge_event::identity::CLASSES],
     },
-    /// A newer connection of the producer has come: close this one.
+    /// A newer connection of the producer has come: close this one. Instead of [`Back::Attached`] where the newer one was first.
     Superseded {
         /// The older session.
         session: SessionKey,

@@ -3,6 +3,9 @@
 //! What comes in: messages from the session's and the owner's side. What goes out: [`Outbox::poll_forward`],
 //! [`Outbox::poll_back`], [`Outbox::poll_record`], which the runner moves into rings as far as those have room.
 //! Room is asked for *before* work is begun ([`Outbox::has_room`]), so nothing is ever dropped here.
+//!
+//! Bounds: a forward lane holds `forward_slots` events, as many HELLOs, half as many packets, one marker of a cut, and one
+//! detach for each session of this shard. A back lane holds `back_slots` answers, and what one commit sets free.
 
 use std::collections::VecDeque;
 
@@ -33,6 +36,8 @@ pub(crate) struct Outbox {
     spool: VecDeque<ToSpool>,
     config: Config,
     tickets: u64,
+    /// Items queued for the spool since the last turn: its ring was not asked to take them yet.
+    fresh: usize,
     /// Where the next poll of a lane begins, so that no peer is served last for ever.
     turn: usize,
 }
@@ -46,6 +51,7 @@ impl Outbox {
             spool: VecDeque::new(),
             config: config.clone(),
             tickets: 0,
+            fresh: 0,
             turn: 0,
         }
     }
@@ -55,10 +61,38 @@ impl Outbox {
         self.forward[usize::from(owner.0)].len() < self.config.forward_slots
     }
 
+    /// Whether a HELLO may be sent to `home`: a lane full of events does not shut sessions out yet.
+    pub(crate) fn has_attach_room(&self, home: ShardId) -> bool {
+        self.forward[usize::from(home.0)].len() < self.config.forward_slots * 2
+    }
+
+    /// Whether a strayed packet may be sent to `shard`: it must not take the room of events.
+    pub(crate) fn has_packet_room(&self, shard: ShardId) -> bool {
+        self.forward[usize::from(shard.0)].len() < self.config.forward_slots.div_ceil(2)
+    }
+
     /// Whether an event of any shard may be evaluated that makes at most one record, one completion and `replies` replies.
+    /// An empty lane has room for any event, else one that is larger than a lane could never be evaluated.
     pub(crate) fn has_room(&self, replies: usize) -> bool {
-        self.spool.len() < self.config.record_slots
-            && self.back.iter().all(|lane| lane.len() + 1 + replies <= self.config.back_slots)
+        let fits = |lane: &VecDeque<Back>| lane.is_empty() || lane.len() + 1 + replies <= self.config.back_slots;
+        self.spool.len() < self.config.record_slots && self.back.iter().all(fits)
+    }
+
+    /// Whether enough is left for this shard's own sessions that other shards' events may be taken.
+    pub(crate) fn leaves_own_share(&self) -> bool {
+        self.spool.len() + self.config.record_slots / 8 < self.config.record_slots
+    }
+
+    /// How full the fullest queue is in front of a ring that did not take everything, in eighths.
+    pub(crate) fn eighths(&self) -> usize {
+        let records = eighths(self.spool.len().saturating_sub(self.fresh), self.config.record_slots);
+        let forward = self.forward.iter().map(|lane| eighths(lane.len(), self.config.forward_slots));
+        forward.fold(records, usize::max)
+    }
+
+    /// The turn's work is done: what is in the queues now is offered to the rings.
+    pub(crate) fn end_turn(&mut self) {
+        self.fresh = 0;
     }
 
     pub(crate) fn forward(&mut self, to: ShardId, message: Forward) {
@@ -73,6 +107,7 @@ impl Outbox {
     /// Queues a record and says its ticket.
     pub(crate) fn record(&mut self, record: EventRecord) -> u64 {
         self.tickets += 1;
+        self.fresh += 1;
         self.spool.push_back(ToSpool::Record { ticket: self.tickets, record: Box::new(record) });
         self.tickets
     }
@@ -84,6 +119,7 @@ impl Outbox {
                 lane.push_back(Forward::Cut(number));
             }
         }
+        self.fresh += 1;
         self.spool.push_back(ToSpool::Cut(number));
     }
 
@@ -128,4 +164,9 @@ impl Outbox {
         self.turn = peer + 1;
         Some(peer)
     }
+}
+
+/// How full a queue is, in eighths, rounded down.
+pub(crate) fn eighths(len: usize, slots: usize) -> usize {
+    len.saturating_mul(8) / slots.max(1)
 }

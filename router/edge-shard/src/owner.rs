@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use edge_event::identity::CLASSES;
 use edge_event::{
-    Action, Class, Command, DedupeMark, EventId, EventRecord, Partition, ProducerKey, Provenance, Seq, ShardId,
-    StateKey, UnixMillis,
+    Action, Class, Command, DedupeMark, EventId, EventRecord, ProducerKey, Provenance, Seq, ShardId, StateKey,
+    UnixMillis,
 };
 use rules_engine::{Evaluator, Outputs, RuleCounters, RuleSet, State, StateLimits, Verdict};
 
@@ -21,8 +21,8 @@ use crate::home::Home;
 use crate::latency::Latency;
 use crate::ledger::Counters;
 use crate::marks::Marks;
-use crate::mesh::{Back, Origin, RoutedEvent};
-use crate::outbox::Outbox;
+use crate::mesh::{Attach, Back, Origin, RoutedEvent};
+use crate::outbox::{Outbox, eighths};
 
 /// See the head of this file.
 pub(crate) struct Owner {
@@ -40,6 +40,8 @@ pub(crate) struct Owner {
     latency: Latency,
     committed: u64,
     waiting_slots: usize,
+    /// The most replies that one event can make under `rules`.
+    replies_max: usize,
 }
 
 /// An answer that leaves when its ticket is committed.
@@ -76,12 +78,13 @@ impl Owner {
                 tracing::error!(definition = key.definition, %why, "a durable cell cannot be restored");
             }
         }
-        let mut marks = Marks::new(now, config.mark_memory, hash_seed);
+        let mut marks = Marks::new(now, config.mark_memory, config.marks_max, hash_seed);
         for mark in restored.marks {
             marks.take(mark.producer, mark.class, mark.partition, mark.seq);
         }
         Owner {
             evaluated: rules.clone(),
+            replies_max: rules.worst_case_of_any().replies as usize,
             rules,
             state,
             evaluator: Evaluator::new(),
@@ -118,12 +121,23 @@ impl Owner {
 
     /// Adopts a rule set between two events; state of unchanged definitions stays.
     pub(crate) fn adopt(&mut self, rules: Arc<RuleSet>) {
+        self.replies_max = rules.worst_case_of_any().replies as usize;
         self.rules = rules;
     }
 
     /// Whether any event of anybody can be taken in now, whatever it turns out to order.
     pub(crate) fn has_room(&self, outbox: &Outbox) -> bool {
-        self.waiting.len() < self.waiting_slots && outbox.has_room(self.rules.worst_case_of_any().replies as usize)
+        self.waiting.len() < self.waiting_slots && outbox.has_room(self.replies_max)
+    }
+
+    /// Whether a session of this shard can be attached: a queue full of events does not shut sessions out yet.
+    pub(crate) fn has_attach_room(&self) -> bool {
+        self.waiting.len() < self.waiting_slots * 2
+    }
+
+    /// How full the queue of waiting answers is, in eighths.
+    pub(crate) fn eighths(&self) -> usize {
+        eighths(self.waiting.len(), self.waiting_slots)
     }
 
     /// Takes one event in. The caller has asked [`has_room`](Owner::has_room).
@@ -157,16 +171,13 @@ impl Owner {
     }
 
     /// Attaches a session to its producer's home, on the shard that owns the token's `sub`.
-    pub(crate) fn attach(
-        &mut self,
-        origin: Origin,
-        producer: ProducerKey,
-        partition: Partition,
-        provenance: Provenance,
-        outbox: &mut Outbox,
-    ) {
-        if let Some(older) = self.home.attach(producer, origin) {
+    pub(crate) fn attach(&mut self, attach: Attach, outbox: &mut Outbox) {
+        let Attach { origin, producer, partition, provenance, hello_at } = attach;
+        if let Some(older) = self.home.attach(producer, origin, hello_at) {
             outbox.back(older.shard, Back::Superseded { session: older.session });
+            if older == origin {
+                return; // its HELLO was overtaken by a newer one
+            }
         }
         let marks = match provenance {
             Provenance::Client => Class::ALL.map(|class| self.marks.get(producer, class, partition)),

@@ -2,78 +2,31 @@
 //!
 //! What comes in (`handle_*`): packets, messages of other shards, commits of the spool, rule sets, time. What goes out
 //! (`poll_*`): packets, messages to other shards, records for the spool, cuts of the ledger. In between, [`Shard::work`] moves
-//! events from sessions to their owners as far as there is room. Deliberately absent: sockets, threads, clocks.
+//! events from sessions //! to their owners as far as there is room. Deliberately absent: sockets, threads, clocks.
 
-use std::collections::HashMap;
+mod turn;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use edge_event::{NodeId, Partition, ProducerKey, Seq, ShardId, StartEpoch, UnixMillis};
-use edge_session::{
-    Arrival, Arrived, DenyList, Departure, Handled, Hello, MoveTo, SessionEvent, SessionKey, Sessions, TokenVerifier,
-    Welcome,
-};
+use edge_event::{ShardId, UnixMillis};
+use edge_session::{Arrival, DenyList, Departure, Handled, MoveTo, SessionKey, Sessions, TokenVerifier};
 use edge_wire::EncodeError;
-use edge_wire::codes::RefuseCode;
-use edge_wire::keys::player_key;
 use rules_engine::{RuleCounters, RuleSet};
 
-use crate::admit::{Here, admit};
+use crate::admit::Here;
 use crate::clock::ShardClock;
-use crate::config::Config;
-use crate::latency::Latency;
 use crate::ledger::{Counters, Cut, CutTaker};
-use crate::mesh::{Back, Forward, Origin, RoutedEvent, StrayPacket};
+use crate::mesh::{Back, Forward, RoutedEvent, StrayPacket};
 use crate::outbox::{Outbox, ToSpool};
-use crate::owner::{Owner, Restored};
+use crate::overload::Ladder;
+use crate::owner::Owner;
+use crate::parts::{Gate, Parts, Serving, ShardStats};
 
-/// Everything a shard is made of.
-pub struct Parts {
-    /// Which shard this is.
-    pub shard: ShardId,
-    /// How many there are.
-    pub shards: u16,
-    /// Queues and memory.
-    pub config: Config,
-    /// The QUIC endpoint and its sessions.
-    pub sessions: Sessions,
-    /// The rule set to begin with.
-    pub serving: Arc<Serving>,
-    /// What the spool found for this shard's slices of players.
-    pub restored: Restored,
-    /// This machine.
-    pub node: NodeId,
-    /// This start of the spool's writer.
-    pub epoch: StartEpoch,
-    /// Keys of the hash tables: random in the daemon, the story's in the simulator.
-    pub hash_seed: u64,
-}
-
-/// A rule set in force, and the catalogues whose clients it can read.
-#[derive(Debug)]
-pub struct Serving {
-    /// The rules with their catalogue.
-    pub rules: Arc<RuleSet>,
-    /// Digests of catalogues; a client that names another is refused. The rule set's own is always welcome.
-    pub lineage: Vec<[u8; 32]>,
-}
-
-/// Whether new sessions are let in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Gate {
-    /// They are.
-    Open,
-    /// They are refused with this code and detail, and told to come again after that long (where it is known).
-    Shut {
-        /// The code of the REFUSE.
-        code: RefuseCode,
-        /// For the client's log.
-        detail: String,
-        /// When to come again.
-        retry_after: Option<Duration>,
-    },
-}
+/// How often time is noticed where no session asks for it.
+const TICK: Duration = Duration::from_secs(1);
 
 /// One core's share of sessions and state. Mutate with `handle_*`, let it [`work`](Shard::work), then drain every `poll_*`.
 pub struct Shard {
@@ -90,27 +43,15 @@ pub struct Shard {
     gate: Gate,
     /// How long marks are kept after a disconnect.
     session_ttl_ms: u64,
-    /// A session's event that waits for room; no other is taken from sessions meanwhile.
-    stalled: Option<RoutedEvent>,
+    /// Sessions' events that wait for room, in order; while there is one, no other is asked for, but at a standstill.
+    held: VecDeque<RoutedEvent>,
+    /// Since when the first of them waits.
+    stalled_since: Option<Instant>,
+    overload: Ladder,
+    /// When time is to be noticed at the latest.
+    tick_at: Instant,
     /// Where each session's producer is at home.
     homes: HashMap<SessionKey, ShardId, ahash::RandomState>,
-}
-
-/// How it is going on one shard.
-#[derive(Clone, Debug)]
-pub struct ShardStats {
-    /// The ledger's counters.
-    pub counters: Counters,
-    /// The sessions' own.
-    pub sessions: edge_session::Stats,
-    /// From an event's arrival to the commit of its record.
-    pub latency: Latency,
-    /// Dedupe marks kept.
-    pub marks: usize,
-    /// Completions that wait for a commit.
-    pub waiting: usize,
-    /// The revision evaluated under.
-    pub revision: u64,
 }
 
 impl Shard {
@@ -131,7 +72,10 @@ impl Shard {
             clock: ShardClock::new(now, wall),
             gate: Gate::Open,
             session_ttl_ms: config.mark_memory.as_millis() as u64,
-            stalled: None,
+            held: VecDeque::new(),
+            stalled_since: None,
+            overload: Ladder::new(now),
+            tick_at: now + TICK,
             homes: HashMap::with_hasher(crate::hasher(hash_seed)),
         }
     }
@@ -144,16 +88,17 @@ impl Shard {
         if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, shown.0, &arrival, data)
             && shard != self.id
             && shard.0 < self.shards
-            && self.outbox.has_forward_room(shard)
+            && self.outbox.has_packet_room(shard)
         {
-            // Where there is no room the packet is lost, as packets are; its sender has a timer.
-            self.outbox.forward(shard, Forward::Packet(StrayPacket { arrival, data: datagram }));
+            // Where there is no room the packet is lost, as packets are; its sender has a timer. A copy: see `detach_payload`.
+            let data = BytesMut::from(&datagram[..]);
+            self.outbox.forward(shard, Forward::Packet(StrayPacket { arrival, data }));
         }
     }
 
     /// Whether the heads of the forward rings may be taken: there is room for whatever they turn out to be.
     pub fn takes_forward(&self) -> bool {
-        self.owner.has_room(&self.outbox)
+        self.owner.has_room(&self.outbox) && self.outbox.leaves_own_share()
     }
 
     /// A message that makes work. The caller has asked [`takes_forward`](Shard::takes_forward).
@@ -164,9 +109,7 @@ impl Shard {
                 let shown = self.clock.tell(now, wall);
                 self.owner.take(routed, shown, &mut self.outbox, &mut self.counters);
             }
-            Forward::Attach { origin, producer, partition, provenance } => {
-                self.owner.attach(origin, producer, partition, provenance, &mut self.outbox);
-            }
+            Forward::Attach(attach) => self.owner.attach(attach, &mut self.outbox),
             Forward::Detach { origin, producer } => self.owner.detach(origin, producer),
             Forward::Packet(StrayPacket { arrival, data }) => {
                 let shown = self.clock.tell(now, wall);
@@ -244,126 +187,7 @@ impl Shard {
         let shown = self.clock.tell(now, wall);
         self.sessions.handle_timeout(now, shown.0);
         self.owner.on_time(now, shown);
-    }
-
-    // ---- between
-
-    /// Moves what sessions have to say to where it belongs, as far as there is room. Says whether something is left that
-    /// only needs room.
-    pub fn work(&mut self, now: Instant, wall: UnixMillis) -> bool {
-        let shown = self.clock.tell(now, wall);
-        loop {
-            self.take_own_back();
-            if let Some(routed) = self.stalled.take()
-                && let Err(routed) = self.route(routed, shown)
-            {
-                self.stalled = Some(routed);
-                return true;
-            }
-            let Some(event) = self.sessions.poll_event() else { break };
-            match event {
-                SessionEvent::Hello(hello) => self.on_hello(*hello),
-                SessionEvent::Event(arrived) => self.on_arrived(arrived, now),
-                SessionEvent::Closed { key, producer, .. } => self.on_closed(key, producer),
-            }
-        }
-        self.take_own_back();
-        false
-    }
-
-    fn take_own_back(&mut self) {
-        while let Some(message) = self.outbox.poll_own_back() {
-            self.handle_back(message);
-        }
-    }
-
-    fn on_hello(&mut self, hello: Hello) {
-        if let Gate::Shut { code, detail, retry_after } = &self.gate {
-            self.sessions.refuse(hello.key, *code, detail, *retry_after);
-            return;
-        }
-        if !self.reads(&hello.catalogue_digest) {
-            let detail = "this node cannot read events of the client's catalogue";
-            self.sessions.refuse(hello.key, RefuseCode::CatalogueUnknown, detail, None);
-            return;
-        }
-        let partition = Partition::of(player_key(&hello.conn.sub));
-        let origin = Origin { shard: self.id, session: hello.key };
-        let home = partition.owner(self.shards);
-        self.homes.insert(hello.key, home);
-        let (producer, provenance) = (hello.producer, hello.conn.provenance);
-        if home == self.id {
-            self.owner.attach(origin, producer, partition, provenance, &mut self.outbox);
-        } else {
-            self.outbox.forward(home, Forward::Attach { origin, producer, partition, provenance });
-        }
-    }
-
-    /// Whether events of clients with this catalogue can be read. Zeros: the client names none.
-    fn reads(&self, digest: &[u8; 32]) -> bool {
-        *digest == [0; 32] || digest == self.serving.rules.catalogue().digest() || self.serving.lineage.contains(digest)
-    }
-
-    fn on_closed(&mut self, session: SessionKey, producer: ProducerKey) {
-        let Some(home) = self.homes.remove(&session) else { return }; // it was refused
-        let origin = Origin { shard: self.id, session };
-        if home == self.id {
-            self.owner.detach(origin, producer);
-        } else {
-            self.outbox.forward(home, Forward::Detach { origin, producer });
-        }
-    }
-
-    fn on_arrived(&mut self, arrived: Arrived, now: Instant) {
-        let (key, producer) = (arrived.key, arrived.producer);
-        let reliable = match arrived.origin {
-            edge_session::Origin::Reliable { class, seq } => Some((class, seq)),
-            edge_session::Origin::Datagram { .. } => None,
-        };
-        match admit(self.owner.rules().catalogue(), self.here, arrived) {
-            Ok(event) => {
-                let origin = Origin { shard: self.id, session: key };
-                self.stalled = Some(RoutedEvent { origin, producer, reliable, arrived: now, event });
-            }
-            Err(refused) => match reliable {
-                Some((class, seq)) => {
-                    self.counters.rejected += 1;
-                    self.sessions.reject(key, class, seq, refused.code, &refused.detail);
-                }
-                None => self.counters.dropped += 1,
-            },
-        }
-    }
-
-    /// Sends an event to its owner, or gives it back where there is no room.
-    fn route(&mut self, routed: RoutedEvent, shown: UnixMillis) -> Result<(), RoutedEvent> {
-        let owner = routed.event.partition.owner(self.shards);
-        if owner != self.id {
-            if !self.outbox.has_forward_room(owner) {
-                return Err(routed);
-            }
-            self.counters.accepted += 1;
-            self.outbox.forward(owner, Forward::Event(routed));
-            return Ok(());
-        }
-        if !self.owner.has_room(&self.outbox) {
-            return Err(routed);
-        }
-        self.counters.accepted += 1;
-        self.owner.take(routed, shown, &mut self.outbox, &mut self.counters);
-        Ok(())
-    }
-
-    fn welcome(&mut self, session: SessionKey, marks: [Seq; edge_event::identity::CLASSES]) {
-        let rules = self.owner.rules();
-        let welcome = Welcome {
-            resumed: marks.iter().any(|m| *m > Seq(0)),
-            marks,
-            revision: rules.revision(),
-            catalogue_digest: *rules.catalogue().digest(),
-            session_ttl_ms: self.session_ttl_ms,
-        };
-        self.sessions.welcome(session, &welcome);
+        self.tick_at = now + TICK;
     }
 
     // ---- out
@@ -393,14 +217,15 @@ impl Shard {
         self.cuts.poll()
     }
 
-    /// When [`handle_timeout`](Shard::handle_timeout) is due.
+    /// When [`handle_timeout`](Shard::handle_timeout), and [`work`](Shard::work) after it, is due.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        self.sessions.poll_timeout()
+        let own = self.overload.due().map_or(self.tick_at, |due| due.min(self.tick_at));
+        Some(self.sessions.poll_timeout().map_or(own, |at| at.min(own)))
     }
 
     /// Whether messages wait for rings that had no room.
     pub fn is_waiting_for_room(&self) -> bool {
-        self.stalled.is_some() || self.outbox.is_waiting()
+        !self.held.is_empty() || self.outbox.is_waiting()
     }
 
     /// How it is going.
@@ -411,6 +236,7 @@ impl Shard {
             latency: self.owner.latency().clone(),
             marks: self.owner.marks_len(),
             waiting: self.owner.waiting_len(),
+            strain: self.overload.strain(),
             revision: self.owner.rules().revision(),
         }
     }
