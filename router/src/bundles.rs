@@ -136,3 +136,40 @@ fn write_ratchet(path: &Path, ratchet: &Ratchet) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{self, NOW_MS};
+
+    fn code(result: Result<Checked, Refusal>) -> String {
+        result.err().map_or("none".into(), |refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_check_changes_nothing_and_an_accepted_bundle_is_remembered_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rules.ratchet");
+        let mut bundles = fixtures::bundles(Some(&file));
+        let newer = bundles.check(fixtures::bundle(6), NOW_MS).unwrap();
+        assert!(!file.exists());
+        assert_eq!(code(bundles.check(fixtures::bundle(5), NOW_MS)), "none", "a check is no service");
+        bundles.accept(newer);
+        for bundles in [bundles, fixtures::bundles(Some(&file))] {
+            assert_eq!(code(bundles.check(fixtures::bundle(5), NOW_MS)), "BUNDLE_OLDER");
+            assert_eq!(code(bundles.check(fixtures::bundle(6), NOW_MS)), "none", "the very one that serves");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half-written is left");
+    }
+
+    #[test]
+    fn a_bundle_of_another_tenant_and_one_that_was_changed_are_refused() {
+        let other = Bundles::new(&fixtures::rules_keys(), "somebody-else", None).unwrap();
+        assert_eq!(code(other.check(fixtures::bundle(1), NOW_MS)), "BUNDLE_TENANT");
+        let mut bytes = fixtures::bundle(1);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        assert_ne!(code(fixtures::bundles(None).check(bytes, NOW_MS)), "none");
+        assert!(Bundles::new("", "default", None).is_err(), "nobody could sign");
+    }
+}

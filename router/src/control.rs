@@ -116,21 +116,7 @@ struct Desk {
 impl Control {
     /// Runs until [`Ask::End`].
     pub(crate) async fn run(self) {
-        let clock = SystemClock;
-        let now = clock.now();
-        let shards = self.shards.len();
-        let mut desk = Desk {
-            cuts: Cuts::new(shards),
-            turning: (0..shards).map(|_| Turning { turns: 0, since: now }).collect(),
-            control: self,
-            clock,
-            adoption: None,
-            retired: Vec::new(),
-            cut_at: now,
-            gate: Gate::Open,
-            draining: None,
-            refused: 0,
-        };
+        let mut desk = Desk::new(self, SystemClock);
         let mut due = tokio::time::Instant::now();
         loop {
             tokio::select! {
@@ -151,6 +137,23 @@ impl Control {
 }
 
 impl Desk {
+    fn new(control: Control, clock: SystemClock) -> Desk {
+        let now = clock.now();
+        let shards = control.shards.len();
+        Desk {
+            control,
+            clock,
+            adoption: None,
+            retired: Vec::new(),
+            cuts: Cuts::new(shards),
+            cut_at: now,
+            turning: (0..shards).map(|_| Turning { turns: 0, since: now }).collect(),
+            gate: Gate::Open,
+            draining: None,
+            refused: 0,
+        }
+    }
+
     fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::Request(Request::Status, to) => {
@@ -494,3 +497,6 @@ impl Desk {
 fn refusal(code: &str, what: String, help: &str) -> Refusal {
     Refusal { code: code.into(), what, help: help.into() }
 }
+
+#[cfg(test)]
+mod tests;

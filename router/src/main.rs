@@ -15,6 +15,8 @@ mod control_socket;
 mod daemon;
 mod demo;
 mod fabric;
+#[cfg(test)]
+mod fixtures;
 mod forward_thread;
 mod ledger;
 mod logging;

@@ -220,3 +220,59 @@ fn bundles_of(config: &Config) -> Result<Bundles, Unusable> {
 pub(crate) fn bundle_bytes(config: &Config) -> Result<Vec<u8>, Unusable> {
     read(&config.rules.bundle, "rules.bundle")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{self, NOW_MS};
+
+    fn wrong(config: Config) -> String {
+        Settings::load(config, NOW_MS).err().map_or(String::new(), |all| all.to_string())
+    }
+
+    #[test]
+    fn a_folder_with_everything_is_read_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = fixtures::furnish(folder.path());
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        let before = files();
+        let settings = Settings::load(config, NOW_MS).unwrap_or_else(|all| panic!("{all}"));
+        assert_eq!(settings.bundle.serving().rules.revision(), 5);
+        assert_eq!(files(), before, "no ratchet, no spool");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_together_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = fixtures::furnish(folder.path());
+        for (name, text) in [("certificate.pem", ""), ("players.jwks.json", "{}"), ("rules.bundle", "x")] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let said = wrong(config);
+        for part in
+            ["`tls.certificate` names ", "`tokens.issuers` names ", "players.jwks.json: issuer `players`", "BUNDLE_"]
+        {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        assert_eq!(said.lines().count(), 3, "{said}");
+    }
+
+    #[test]
+    fn a_wrong_deny_list_is_told_without_a_players_id() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in [r#"{"subjects": "player-77"}"#, r#"{"player-77": []}"#, r#"["player-77"]"#, "player-77"] {
+            let config = fixtures::furnish(folder.path());
+            std::fs::write(folder.path().join("deny.json"), text).unwrap();
+            let said = wrong(config);
+            assert!(said.contains("`tokens.deny`") && said.contains("line 1") && !said.contains("77"), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_endless_file_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = fixtures::furnish(folder.path());
+        config.rules.keys = PathBuf::from("/dev/zero");
+        assert!(wrong(config).contains("is too large"));
+    }
+}
