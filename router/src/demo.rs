@@ -175,7 +175,7 @@ impl Plan {
         drop(entered);
         runtime.block_on(troupe.connected())?;
         let entered = runtime.enter();
-        troupe.begin();
+        troupe.begin(self.play.speed.is_none());
         drop(entered);
         watch.until_end(show, &self.play.headline(), &troupe, play_for)?;
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use edge_client::{Class, Client, EventTypeId, Notice, Notices, SendError};
 use edge_door::Clock;
 use edge_io::SystemClock;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -96,8 +96,11 @@ struct Actor {
     notices: Notices,
 }
 
-/// Events that a client may have without a receipt before its player waits.
-const QUEUE_EVENTS: usize = 2_048;
+/// Events that a client may have without a receipt before its player waits. Few: who waits for receipts floods nobody with
+/// datagrams either.
+const QUEUE_EVENTS: usize = 32;
+/// Players who go as fast as they can at a time.
+const AT_A_TIME: usize = 8;
 const QUEUE_BYTES: usize = 4 << 20;
 /// How long all connections may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
@@ -185,13 +188,15 @@ impl Troupe {
         }
     }
 
-    /// Lets everybody begin. Inside a tokio runtime.
-    pub(crate) fn begin(&mut self) {
+    /// Lets everybody begin. Inside a tokio runtime. `in_turns`: players go as fast as they can, some of them at a time, so
+    /// that what is on the way stays little and datagrams find room.
+    pub(crate) fn begin(&mut self, in_turns: bool) {
         let began = Instant::now();
+        let turns = Arc::new(Semaphore::new(if in_turns { AT_A_TIME } else { Semaphore::MAX_PERMITS }));
         for (client, part) in std::mem::take(&mut self.parts) {
             let (tally, stop) = (self.tally.clone(), self.stop.subscribe());
             match part {
-                Part::Player(feed) => self.playing.spawn(play(client, feed, tally, stop, began)),
+                Part::Player(feed) => self.playing.spawn(play_in_turn(turns.clone(), client, feed, tally, stop, began)),
                 Part::GameServer(attested) => self.playing.spawn(attest(client, attested)),
             };
         }
@@ -259,6 +264,22 @@ impl ClientFigures {
         self.datagrams += stats.datagrams_sent;
         self.datagram_events_dropped += stats.unreliable_dropped;
     }
+}
+
+async fn play_in_turn(
+    turns: Arc<Semaphore>,
+    client: Client,
+    feed: Box<dyn Iterator<Item = Line> + Send>,
+    tally: Arc<Tally>,
+    mut stop: watch::Receiver<bool>,
+    began: Instant,
+) -> Result<(), SendError> {
+    let turn = tokio::select! {
+        turn = turns.acquire() => turn,
+        _ = stop.changed() => return Ok(()),
+    };
+    let _turn = turn.expect("INVARIANT: turns are never closed");
+    play(client, feed, tally, stop, began).await
 }
 
 async fn play(

@@ -161,7 +161,11 @@ impl Summary {
         let (receipted, sent) = (grouped(reliable.receipted), grouped(reliable.sent));
         writeln!(out, "reliable    {receipted} of {sent} receipted, {} outstanding", reliable.outstanding)?;
         let (arrived, sent) = (grouped(datagrams.events_arrived), grouped(datagrams.events_sent));
-        writeln!(out, "unreliable  {arrived} of {sent} arrived, in {} datagrams", grouped(datagrams.datagrams_sent))?;
+        write!(out, "unreliable  {arrived} of {sent} arrived, in {} datagrams", grouped(datagrams.datagrams_sent))?;
+        match datagrams.datagrams_shed {
+            0 => writeln!(out)?,
+            shed => writeln!(out, ", {} of them dropped under load", grouped(shed))?,
+        }
         writeln!(out, "rules       {} fired:", self.figures.fired().count())?;
         let width = self.figures.fired().map(|rule| rule.rule.len()).max().unwrap_or_default();
         for rule in self.figures.fired() {
