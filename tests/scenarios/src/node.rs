@@ -33,9 +33,13 @@ const STILL: Duration = Duration::from_millis(700);
 pub struct Node {
     folder: TempDir,
     settings: Settings,
+    /// A config file that is not made of the settings.
+    config: Option<PathBuf>,
     /// What runs the daemon, e.g. strace and its arguments.
     wrapper: Vec<OsString>,
     process: Option<Process>,
+    /// Where it served at the last start, for the next.
+    served_at: Option<SocketAddr>,
 }
 
 struct Process {
@@ -70,7 +74,19 @@ impl Node {
     pub fn prepare(world: &World, settings: Settings, bundle: &[u8]) -> Node {
         let folder = tempfile::Builder::new().prefix("scenario").tempdir().expect("a directory");
         world.furnish(folder.path(), bundle).expect("files in it");
-        Node { folder, settings, wrapper: Vec::new(), process: None }
+        Node { folder, settings, config: None, wrapper: Vec::new(), process: None, served_at: None }
+    }
+
+    /// A node whose config file somebody else wrote, somewhere below `folder`.
+    pub fn adopt(folder: TempDir, config: &Path) -> Node {
+        Node {
+            folder,
+            settings: Settings::default(),
+            config: Some(config.to_owned()),
+            wrapper: Vec::new(),
+            process: None,
+            served_at: None,
+        }
     }
 
     /// Lets a program run the daemon, with the daemon's own command line at the end of its arguments.
@@ -100,6 +116,9 @@ impl Node {
     /// # Panics
     /// Where the disk refuses.
     pub fn write_config(&self) -> PathBuf {
+        if let Some(config) = &self.config {
+            return config.clone();
+        }
         let path = self.folder().join("edge-router.toml");
         std::fs::write(&path, self.settings.to_toml()).expect("a file");
         path
@@ -164,7 +183,9 @@ impl Node {
 
     /// After a kill: starts again, on the same port and directory.
     pub fn respawn(&mut self) {
-        if let Some(address) = self.try_address() {
+        // A daemon that was killed early had not said where it serves.
+        self.served_at = self.try_address().or(self.served_at);
+        if let Some(address) = self.served_at {
             self.set("listen.address", &address.to_string());
         }
         self.process = None;

@@ -29,6 +29,8 @@ pub struct Peer {
     answers: quinn::RecvStream,
     decoder: FrameDecoder,
     events: BTreeMap<Class, quinn::SendStream>,
+    /// The highest receipt of each class, WELCOME's among them.
+    receipts: [Seq; 4],
 }
 
 /// How a connection ended: the application's code, or the transport's, and the phrase.
@@ -89,7 +91,8 @@ impl Peer {
         let connection = patient("a handshake", connecting).await.map_err(Closed::from)?;
         let (control, answers) = patient("a stream", connection.open_bi()).await.map_err(Closed::from)?;
         let decoder = FrameDecoder::server_control();
-        Ok(Peer { endpoint, connection, control, answers, decoder, events: BTreeMap::new() })
+        let (events, receipts) = (BTreeMap::new(), [Seq(0); 4]);
+        Ok(Peer { endpoint, connection, control, answers, decoder, events, receipts })
     }
 
     /// Shakes hands and says HELLO as `sub` with this token.
@@ -123,7 +126,10 @@ impl Peer {
         ClientFrame::Hello(Box::new(hello)).encode(&mut bytes).expect("a HELLO within limits");
         self.send_control(&bytes).await;
         match self.frame().await {
-            Ok(ServerFrame::Welcome(welcome)) => Ok(*welcome),
+            Ok(ServerFrame::Welcome(welcome)) => {
+                self.receipts = welcome.receipts;
+                Ok(*welcome)
+            }
             Ok(ServerFrame::Refuse(refuse)) => Err(Unwelcome::Refused(refuse)),
             Ok(other) => panic!("instead of WELCOME came {other:?}"),
             Err(closed) => Err(Unwelcome::Closed(closed)),
@@ -196,19 +202,20 @@ impl Peer {
         }
     }
 
-    /// Waits for the receipt of an event and gives what came before it, other receipts and credit left out.
+    /// Waits for the receipt of an event, which WELCOME may have brought, and gives what else came before it.
     ///
     /// # Panics
     /// Where the connection ends before.
     pub async fn receipt(&mut self, class: Class, seq: u64) -> Vec<ServerFrame> {
         let mut others = Vec::new();
-        loop {
+        while self.receipts[class.index()] < Seq(seq) {
             match self.frame().await.expect("a receipt before the end") {
-                ServerFrame::Receipt(receipt) if receipt.class == class && receipt.up_to >= Seq(seq) => return others,
-                ServerFrame::Receipt(_) | ServerFrame::Credit(_) => {}
+                ServerFrame::Receipt(receipt) => self.receipts[receipt.class.index()] = receipt.up_to,
+                ServerFrame::Credit(_) => {}
                 other => others.push(other),
             }
         }
+        others
     }
 
     /// Waits for the end of the connection.

@@ -57,11 +57,6 @@ impl World {
         }
     }
 
-    /// The secret that nodes derive their QUIC keys from.
-    pub fn secret(&self) -> &[u8] {
-        &self.secret
-    }
-
     /// The scenarios' rules as a signed bundle.
     pub fn bundle(&self, revision: u64) -> Vec<u8> {
         self.bundle_of(RULES, revision, TENANT, &[&self.signer])

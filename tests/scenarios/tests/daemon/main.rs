@@ -3,6 +3,7 @@
 //! What comes in: the programs as users run them. What goes out: that they keep what they promise, seen from outside: by
 //! clients, in files, on pages, in the trace of system calls. Nothing here looks into a crate.
 
+mod demo;
 mod doors;
 mod drain;
 mod kill9;

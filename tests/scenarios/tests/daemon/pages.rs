@@ -35,7 +35,7 @@ async fn figures_are_well_formed_and_say_what_happened() {
     assert_eq!(figures.sum("edge_rule_fired_total", "rule=\"audit\""), 50.0);
     assert_eq!(figures.sum("edge_rule_suppressed_total", "rule=\"welcome\""), 1.0);
     assert_eq!(figures.sum("edge_commands_settled_total", "outcome=\"delivered\""), 51.0);
-    assert_eq!(figures.total("edge_event_to_durable_seconds_count"), 102.0);
+    assert_eq!(figures.total("edge_event_to_durable_seconds_count"), 51.0);
     assert_eq!(figures.total("edge_rules_revision"), 1.0);
     assert_eq!(figures.total("edge_spool_healthy"), 1.0);
     assert_eq!(figures.sum("edge_phase_info", "phase=\"serving\""), 1.0);

@@ -27,6 +27,13 @@ pub(crate) async fn peer(world: &World, node: &Node, sub: &str, producer: Produc
     peer
 }
 
+/// A game server's client by hand.
+pub(crate) async fn game_server(world: &World, node: &Node, producer: ProducerId) -> Peer {
+    let token = world.servers.token("server-1");
+    let (peer, _) = Peer::hello(world, node.address(), token, producer).await.expect("WELCOME");
+    peer
+}
+
 /// Sends an event that has a nonce and nothing else that matters.
 pub(crate) async fn tell(world: &World, client: &Client, class: Class, name: &str, nonce: u64) -> u64 {
     let (event_type, payload) = world.event(name, &json!({ "nonce": nonce }));

@@ -4,29 +4,39 @@
 use edge_client::{Notice, Seq};
 use edge_wire::{CloseCode, ServerFrame};
 use scenarios::peer::{Closed, fresh_producer};
-use scenarios::{Node, Settings, World, lines};
+use scenarios::{Node, Peer, Settings, World, lines};
 use serde_json::json;
 
-use crate::play::{C0, C1, PATIENCE, nonces, peer, player, receipt, tell, tell_and_wait};
+use crate::play::{C0, C1, PATIENCE, game_server, nonces, peer, player, receipt, tell, tell_and_wait};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_resend_on_any_shard_orders_nothing_again() {
     const CONNECTIONS: u64 = 10;
     let world = World::new();
     let node = Node::start(&world, Settings::default());
-    let producer = fresh_producer();
+    let (player, server) = (fresh_producer(), fresh_producer());
+    let trade = |n: u64| world.event("Trade", &json!({ "nonce": n, "player_id": format!("p{n}"), "gold": 1 }));
     // Each connection comes from another port, so the kernel deals them over the shards; each tells everything from the start
-    // and one event more.
+    // and one event more. A player's WELCOME says what is receipted; a game server hears it from its players' owners.
     for connection in 1..=CONNECTIONS {
-        let mut peer = peer(&world, &node, "p1", producer).await;
+        let token = world.players.token("p1");
+        let (mut peer, welcome) = Peer::hello(&world, node.address(), token, player).await.expect("WELCOME");
+        assert_eq!(welcome.receipts[C0.index()], Seq(connection - 1));
+        let mut server = game_server(&world, &node, server).await;
         for seq in 1..=connection {
             peer.send(C0, seq, world.event("Hit", &json!({ "nonce": seq }))).await;
+            server.send(C1, seq, trade(seq)).await;
         }
         peer.receipt(C0, connection).await;
+        server.receipt(C1, connection).await;
         peer.close().await;
+        server.close().await;
     }
     node.await_settled();
     assert_eq!(nonces(&node, "audit"), (1..=CONNECTIONS).collect::<Vec<_>>());
+    let mut trades = nonces(&node, "gold");
+    trades.sort_unstable();
+    assert_eq!(trades, (1..=CONNECTIONS).collect::<Vec<_>>());
     let handshakes = |shard: &str| node.metrics().sum("edge_handshakes_total", &format!("shard=\"{shard}\""));
     assert!(handshakes("0") > 0.0 && handshakes("1") > 0.0, "{} and {}", handshakes("0"), handshakes("1"));
     assert_eq!(node.status().ledger.duplicate, CONNECTIONS * (CONNECTIONS - 1) / 2);
