@@ -6,12 +6,29 @@
 use std::time::Duration;
 
 use edge_client::{BoxError, Class, Client, EventTypeId, Notice};
+use prost::Message;
 
 /// What must not be lost; the most urgent class.
-const PURCHASES: Class = Class::ALL[0];
-/// Ids come from the catalogue.
-const CART_OPENED: EventTypeId = EventTypeId(101);
-const CAMERA_MOVED: EventTypeId = EventTypeId(7);
+const MATCHES: Class = Class::ALL[0];
+/// Ids and messages come from the catalogue `game.v1`; a game generates them from its `.proto` files.
+const MATCH_JOINED: EventTypeId = EventTypeId(20);
+const CAMERA_MOVED: EventTypeId = EventTypeId(1);
+
+#[derive(Message)]
+struct MatchJoined {
+    #[prost(string, tag = "3")]
+    map: String,
+    #[prost(uint32, tag = "7")]
+    team: u32,
+}
+
+#[derive(Message)]
+struct CameraMoved {
+    #[prost(float, tag = "1")]
+    x: f32,
+    #[prost(float, tag = "2")]
+    y: f32,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
@@ -42,15 +59,19 @@ async fn main() -> Result<(), BoxError> {
         }
     });
 
-    let seq = client.send(PURCHASES, CART_OPENED, Vec::new()).await?;
+    let joined = MatchJoined { map: "Lost Temple".into(), team: 1 };
+    let seq = client.send(MATCHES, MATCH_JOINED, joined.encode_to_vec()).await?;
     while let Some(notice) = notices.next().await {
         println!("{notice:?}");
         match notice {
             Notice::Connected { .. } => {
                 // May be lost, costs little: many of them share a datagram.
-                (0..10).try_for_each(|_| client.send_unreliable(CAMERA_MOVED, Vec::new()))?;
+                for step in 0..10_u8 {
+                    let moved = CameraMoved { x: 64.0 + f32::from(step), y: 32.0 };
+                    client.send_unreliable(CAMERA_MOVED, moved.encode_to_vec())?;
+                }
             }
-            Notice::Receipted { class: PURCHASES, up_to } if up_to >= seq => break,
+            Notice::Receipted { class: MATCHES, up_to } if up_to >= seq => break,
             Notice::Stopped(reason) => return Err(reason.into()),
             _ => {}
         }
