@@ -24,7 +24,7 @@ pub(crate) struct World<'a> {
 }
 
 /// Looks at everything.
-pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe) {
+pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe<'_>) {
     once::check(world, scribe);
     order::check(world, scribe);
     revisions::check(world, scribe);
@@ -32,7 +32,7 @@ pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe) {
 }
 
 /// Promise 8, at rest: nothing is on its way, and what the spool holds is what the upstream got.
-fn ledger(world: &World<'_>, scribe: &mut Scribe) {
+fn ledger(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let cut = world.pop.last_cut().unwrap_or_default();
     if cut.number == 0 || cut.in_flight != 0 {
         scribe.broken(Promise::P8, format!("events are on their way in a daemon at rest: {cut:?}"));

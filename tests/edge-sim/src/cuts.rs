@@ -60,7 +60,7 @@ impl Cuts {
         self.last
     }
 
-    pub(crate) fn note(&mut self, shard: usize, cut: Cut, scribe: &mut Scribe) {
+    pub(crate) fn note(&mut self, shard: usize, cut: Cut, scribe: &mut Scribe<'_>) {
         if cut.number != self.begun || self.parts[shard].is_some() {
             scribe.broken(
                 Promise::P8,
@@ -71,7 +71,7 @@ impl Cuts {
         self.close(scribe);
     }
 
-    pub(crate) fn note_spool(&mut self, shard: usize, number: u64, commands: u64, scribe: &mut Scribe) {
+    pub(crate) fn note_spool(&mut self, shard: usize, number: u64, commands: u64, scribe: &mut Scribe<'_>) {
         if number != self.begun || self.spooled[shard].is_some() {
             scribe.broken(Promise::P8, format!("the spool passes cut {number}, cut {} is under way", self.begun));
         }
@@ -79,7 +79,7 @@ impl Cuts {
         self.close(scribe);
     }
 
-    fn close(&mut self, scribe: &mut Scribe) {
+    fn close(&mut self, scribe: &mut Scribe<'_>) {
         let mut sum = Sum { number: self.begun, ..Sum::default() };
         for (part, spooled) in self.parts.iter().zip(&self.spooled) {
             let (Some(part), Some(spooled)) = (part, spooled) else { return };

@@ -93,7 +93,7 @@ impl ForwardSeat {
     }
 
     /// One turn of the loop.
-    pub(crate) fn turn(&mut self, now: Instant, unix: UnixMillis, committed: Position, scribe: &mut Scribe) {
+    pub(crate) fn turn(&mut self, now: Instant, unix: UnixMillis, committed: Position, scribe: &mut Scribe<'_>) {
         self.is_exhausted &= committed == self.committed;
         self.committed = committed;
         self.read(now, scribe);
@@ -121,7 +121,7 @@ impl ForwardSeat {
         }
     }
 
-    fn read(&mut self, now: Instant, scribe: &mut Scribe) {
+    fn read(&mut self, now: Instant, scribe: &mut Scribe<'_>) {
         if self.retry_at.is_some_and(|at| at > now) {
             return;
         }
@@ -166,7 +166,7 @@ impl ForwardSeat {
     }
 
     /// Adds its own counts to the mix, at its end; its ledger must close.
-    pub(crate) fn harvest(&self, scribe: &mut Scribe) {
+    pub(crate) fn harvest(&self, scribe: &mut Scribe<'_>) {
         let ledger = self.ledger();
         // What the sink had already is taken off at the end.
         scribe.mix.redelivered += ledger.delivered;

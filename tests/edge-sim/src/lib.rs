@@ -44,3 +44,4 @@ mod witness;
 pub use mix::Mix;
 pub use scribe::{Promise, Violation};
 pub use story::{Ending, tell};
+pub use trace::Listener;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use edge_sim::{Ending, Mix, tell};
+use edge_sim::{Ending, Listener, Mix, tell};
 
 /// From this many stories on, every kind of trouble must have come.
 const MIX_MATTERS_FROM: u64 = 100;
@@ -103,7 +103,8 @@ fn name_the_seed_on_panic() {
 fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) {
     SEED.set(Some(seed));
     // A panic of the code under test is a finding like any other.
-    let told = catch_unwind(AssertUnwindSafe(|| tell(seed, trace)));
+    let mut aloud = |line: &str| say(line);
+    let told = catch_unwind(AssertUnwindSafe(|| tell(seed, trace.then_some(&mut aloud as Listener<'_>))));
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.stories += 1;
     let failed = match &told {
@@ -122,9 +123,6 @@ fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) {
 }
 
 fn show(seed: u64, ending: &Ending) {
-    for line in &ending.lines {
-        say(line);
-    }
     for violation in &ending.violations {
         say(&format!("seed {seed}: {violation}"));
     }

@@ -125,7 +125,7 @@ impl Pop {
 
     /// Starts a daemon on what the disks hold. There may be none afterwards: with a fuse, the power may go in the midst of
     /// recovery; and a disk that fails once fails a start.
-    pub(crate) fn start(&mut self, fuse: Option<u32>, scribe: &mut Scribe) {
+    pub(crate) fn start(&mut self, fuse: Option<u32>, scribe: &mut Scribe<'_>) {
         assert!(self.daemon.is_none(), "one daemon a directory");
         self.starts += 1;
         let mut disk = WatchedDisk::new(self.spool_disk.handle(), self.watch.clone());
@@ -159,7 +159,7 @@ impl Pop {
         }
     }
 
-    fn not_started(&mut self, why: &str, is_passing: bool, scribe: &mut Scribe) {
+    fn not_started(&mut self, why: &str, is_passing: bool, scribe: &mut Scribe<'_>) {
         if is_passing {
             scribe.note(format_args!("no start: {why}"));
             scribe.mix.failed_starts += 1;
@@ -168,7 +168,7 @@ impl Pop {
         }
     }
 
-    fn note_start(&self, recovered: &Recovered, scribe: &mut Scribe) {
+    fn note_start(&self, recovered: &Recovered, scribe: &mut Scribe<'_>) {
         let (marks, cells) = (recovered.marks.len(), recovered.state.len());
         scribe.mix.restored += (marks + cells) as u64;
         scribe.note(format_args!(
@@ -221,7 +221,7 @@ impl Pop {
     }
 
     /// The daemon dies without a word.
-    pub(crate) fn die(&mut self, death: Death, scribe: &mut Scribe) {
+    pub(crate) fn die(&mut self, death: Death, scribe: &mut Scribe<'_>) {
         let Some(mut daemon) = self.daemon.take() else { return };
         daemon.harvest(scribe);
         scribe.note(format_args!("daemon dies: {death:?}"));
@@ -246,7 +246,7 @@ impl Pop {
     }
 
     /// Ends the story: adds what the running daemon and the disks counted.
-    pub(crate) fn finish(&mut self, scribe: &mut Scribe) {
+    pub(crate) fn finish(&mut self, scribe: &mut Scribe<'_>) {
         if let Some(daemon) = &self.daemon {
             daemon.harvest(scribe);
         }
@@ -270,7 +270,7 @@ impl Pop {
     }
 
     /// A bundle arrives; says whether it serves now.
-    pub(crate) fn offer(&mut self, bytes: Bytes, scribe: &mut Scribe) -> bool {
+    pub(crate) fn offer(&mut self, bytes: Bytes, scribe: &mut Scribe<'_>) -> bool {
         match self.desk.offer(bytes) {
             Ok(serving) => {
                 scribe.note(format_args!("bundle of revision {} published", serving.rules.revision()));
@@ -376,7 +376,7 @@ impl Pop {
     }
 
     /// Lets every thread that has something to do take one turn.
-    pub(crate) fn turn(&mut self, out: &mut Vec<Outgoing>, scribe: &mut Scribe) {
+    pub(crate) fn turn(&mut self, out: &mut Vec<Outgoing>, scribe: &mut Scribe<'_>) {
         let (now, wall) = (self.clock.now(), UnixMillis(self.clock.unix_millis()));
         let Some(Daemon { shards, fabric, spool, delivery }) = &mut self.daemon else { return };
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -399,7 +399,7 @@ impl Pop {
 
 impl Daemon {
     /// Adds its own counts to the mix, at its end.
-    fn harvest(&self, scribe: &mut Scribe) {
+    fn harvest(&self, scribe: &mut Scribe<'_>) {
         self.shards.iter().for_each(|seat| seat.harvest(scribe));
         self.spool.harvest(scribe);
         self.delivery.harvest(scribe);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use edge_door::sim::SimClock;
 
 use crate::mix::Mix;
-use crate::trace::Trace;
+use crate::trace::{Listener, Trace};
 
 /// A broken promise of `architecture.md`, or what the story demands besides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,9 +48,9 @@ impl fmt::Display for Violation {
 }
 
 /// See the head of this file.
-pub(crate) struct Scribe {
+pub(crate) struct Scribe<'a> {
     pub(crate) clock: SimClock,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Trace<'a>,
     pub(crate) mix: Mix,
     pub(crate) violations: Vec<Violation>,
 }
@@ -58,9 +58,9 @@ pub(crate) struct Scribe {
 /// More say nothing new.
 const VIOLATIONS_MAX: usize = 20;
 
-impl Scribe {
-    pub(crate) fn new(clock: SimClock, keep_trace: bool) -> Scribe {
-        Scribe { clock, trace: Trace::new(keep_trace), mix: Mix::default(), violations: Vec::new() }
+impl<'a> Scribe<'a> {
+    pub(crate) fn new(clock: SimClock, listener: Option<Listener<'a>>) -> Scribe<'a> {
+        Scribe { clock, trace: Trace::new(listener), mix: Mix::default(), violations: Vec::new() }
     }
 
     /// One line of the trace.

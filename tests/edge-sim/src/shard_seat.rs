@@ -81,7 +81,7 @@ impl ShardSeat {
         cuts: &mut Cuts,
         (now, wall): (Instant, UnixMillis),
         out: &mut Vec<Outgoing>,
-        scribe: &mut Scribe,
+        scribe: &mut Scribe<'_>,
     ) {
         self.stalled_until = None;
         self.wake_at = None;
@@ -117,7 +117,7 @@ impl ShardSeat {
     }
 
     /// Adds its own counts to the mix, at its end.
-    pub(crate) fn harvest(&self, scribe: &mut Scribe) {
+    pub(crate) fn harvest(&self, scribe: &mut Scribe<'_>) {
         let stats = self.shard.stats();
         let mix = &mut scribe.mix;
         mix.duplicates += stats.counters.duplicate;
@@ -130,7 +130,7 @@ impl ShardSeat {
         mix.datagram_events += stats.sessions.events_datagram;
     }
 
-    fn take_orders(&mut self, scribe: &mut Scribe) {
+    fn take_orders(&mut self, scribe: &mut Scribe<'_>) {
         while let Some(order) = self.orders.pop_front() {
             match order {
                 Order::Cut(number) => self.shard.handle_cut(number),

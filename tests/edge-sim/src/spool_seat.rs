@@ -73,7 +73,7 @@ impl SpoolSeat {
     }
 
     /// One turn of the loop.
-    pub(crate) fn turn(&mut self, mut around: Around<'_>, scribe: &mut Scribe) {
+    pub(crate) fn turn(&mut self, mut around: Around<'_>, scribe: &mut Scribe<'_>) {
         let now = around.now;
         self.wake_at = None;
         loop {
@@ -117,7 +117,7 @@ impl SpoolSeat {
     }
 
     /// Adds its own counts to the mix, at its end.
-    pub(crate) fn harvest(&self, scribe: &mut Scribe) {
+    pub(crate) fn harvest(&self, scribe: &mut Scribe<'_>) {
         let status = self.spool.status();
         scribe.mix.commits += status.commits;
         scribe.mix.checkpoints += status.checkpoints;
@@ -125,7 +125,7 @@ impl SpoolSeat {
     }
 
     /// Takes from each shard's ring as much as there is room for.
-    fn take_records(&mut self, around: &mut Around<'_>, scribe: &mut Scribe) -> bool {
+    fn take_records(&mut self, around: &mut Around<'_>, scribe: &mut Scribe<'_>) -> bool {
         let mut any = false;
         for shard in 0..self.held.len() {
             while let Some(item) = self.held[shard].take().or_else(|| around.fabric.pop_to_spool(shard, around.now)) {

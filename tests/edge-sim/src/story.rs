@@ -5,26 +5,26 @@
 //! everything must come to rest; then the checkers look. Deliberately absent: real time (one base instant, of which
 //! only differences are used), and any choice that is not drawn from the seed.
 
+mod clients;
+mod trouble;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use edge_door::Clock as _;
-use edge_door::sim::{LinkConfig, Rng, SimClock, SimNet};
+use edge_door::sim::{Rng, SimClock, SimNet};
 use edge_session::Arrival;
-use edge_wire::CloseCode;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cast::{Actor, SERVER, Way, cast, steer};
-use crate::check::{self, World, receipts};
-use crate::client::Heard;
-use crate::fact::Fact;
+use crate::cast::{Actor, SERVER, cast, steer};
+use crate::check::{self, World};
 use crate::lines;
 use crate::mix::Mix;
 use crate::plan::{Plan, Trouble};
 use crate::pop::{Death, Outgoing, Pop};
-use crate::rulebook::{REVISIONS, rulebook};
 use crate::scribe::{Promise, Scribe, Violation};
 use crate::tls::START_UNIX_MS;
+use crate::trace::Listener;
 
 /// With the trouble over, everything must have come to rest after so long.
 const REST_WITHIN: Duration = Duration::from_secs(120);
@@ -48,18 +48,16 @@ pub struct Ending {
     pub lasted: Duration,
     /// Broken promises, in the order in which they were found. Empty: the story is clean.
     pub violations: Vec<Violation>,
-    /// The trace, where it was asked for.
-    pub lines: Vec<String>,
 }
 
-/// Tells the story of a seed. `keep_trace`: whether its lines are wanted.
-pub fn tell(seed: u64, keep_trace: bool) -> Ending {
-    let mut story = Story::new(seed, keep_trace);
+/// Tells the story of a seed; `listener` hears every line of it.
+pub fn tell(seed: u64, listener: Option<Listener<'_>>) -> Ending {
+    let mut story = Story::new(seed, listener);
     story.run();
     story.end()
 }
 
-struct Story {
+struct Story<'a> {
     clock: SimClock,
     rng: Rng,
     plan: Plan,
@@ -67,7 +65,7 @@ struct Story {
     pop: Pop,
     actors: Vec<Actor>,
     players: Vec<String>,
-    scribe: Scribe,
+    scribe: Scribe<'a>,
     /// What is still to come of the plan, the next last.
     troubles: Vec<(Instant, Trouble)>,
     /// The daemon comes back then, with this fuse.
@@ -90,8 +88,8 @@ struct Story {
     departures: BTreeMap<u64, Duration>,
 }
 
-impl Story {
-    fn new(seed: u64, keep_trace: bool) -> Story {
+impl<'a> Story<'a> {
+    fn new(seed: u64, listener: Option<Listener<'a>>) -> Story<'a> {
         let mut rng = Rng::new(seed);
         let clock = SimClock::new(Instant::now(), START_UNIX_MS + rng.below(86_400_000) as i64);
         let plan = Plan::draw(&mut rng.fork(1));
@@ -101,7 +99,7 @@ impl Story {
         let (actors, players) = cast(&plan, &mut rng.fork(3));
         let mut troubles: Vec<_> = plan.troubles.iter().map(|(at, trouble)| (start + *at, trouble.clone())).collect();
         troubles.reverse();
-        let mut scribe = Scribe::new(clock.clone(), keep_trace);
+        let mut scribe = Scribe::new(clock.clone(), listener);
         scribe.note(format_args!("seed {seed}: {plan:?}"));
         Story {
             quiet_at: start + plan.length,
@@ -209,268 +207,6 @@ impl Story {
         }
     }
 
-    // ---- clients
-
-    fn clients(&mut self, now: Instant) {
-        for at in 0..self.actors.len() {
-            let mut is_due = false;
-            if self.actors[at].client.poll_timeout().is_some_and(|due| due <= now) {
-                self.actors[at].client.handle_timeout(now);
-                is_due = true;
-            }
-            if self.actors[at].connects_at.is_some_and(|due| due <= now) {
-                self.connect(at, now);
-                is_due = true;
-            }
-            if self.actors[at].tells_at.is_some_and(|due| due <= now) {
-                self.tell(at, 1);
-                let actor = &mut self.actors[at];
-                actor.tells_at = Some(now + actor.pause(self.plan.pace));
-                is_due = true;
-            }
-            if self.is_quiet || self.next_nonce > FACTS_MAX {
-                self.actors[at].tells_at = None;
-            }
-            if is_due {
-                self.serve(at, now);
-            }
-        }
-    }
-
-    fn connect(&mut self, at: usize, now: Instant) {
-        let actor = &mut self.actors[at];
-        actor.connects_at = None;
-        let local = actor.next_address();
-        let shard = steer(local, self.plan.setup.shards);
-        let link = actor.client.connect(now, local);
-        self.scribe.mix.reconnects += u64::from(actor.connections > 0);
-        self.scribe.mix.reconnects_elsewhere += u64::from(actor.shard.is_some_and(|before| before != shard));
-        actor.connections += 1;
-        actor.shard = Some(shard);
-        self.scribe.note(format_args!("{} connects ({link}) from {local} to shard {shard}", actor.client.name));
-    }
-
-    /// Tells `count` facts, datagram ones together.
-    fn tell(&mut self, at: usize, count: u32) {
-        let (elapsed, unix_ms) = (self.clock.elapsed(), self.clock.unix_millis());
-        let mut unreliable: Vec<(Fact, u64)> = Vec::new();
-        for _ in 0..count {
-            if self.next_nonce > FACTS_MAX {
-                break;
-            }
-            let nonce = self.next_nonce;
-            self.next_nonce += 1;
-            let actor = &mut self.actors[at];
-            let (fact, way) = actor.invent(&self.players);
-            self.scribe.mix.events += 1;
-            let name = &actor.client.name;
-            match way {
-                Way::Datagram => {
-                    self.scribe.note(format_args!("{name} tells {} {nonce} in a datagram", fact.word()));
-                    unreliable.push((fact, nonce));
-                }
-                Way::Reliable(class) => {
-                    let word = fact.word();
-                    let seq = actor.client.tell(class, fact, nonce, elapsed, unix_ms);
-                    let name = &actor.client.name;
-                    self.scribe.note(format_args!("{name} tells {word} {nonce} as {}/{seq}", class.get()));
-                }
-            }
-        }
-        let actor = &mut self.actors[at];
-        if !unreliable.is_empty() && actor.client.tell_unreliably(&unreliable, elapsed) {
-            actor.unreliable.extend(unreliable);
-        }
-    }
-
-    /// Lets a client work, hears what it heard, and sends what it has to send.
-    fn serve(&mut self, at: usize, now: Instant) {
-        let before: [u64; 4] = std::array::from_fn(|class| self.actors[at].client.queues[class].receipt);
-        self.actors[at].client.work(now, self.clock.elapsed(), self.clock.unix_millis());
-        let mut receipts = before;
-        while let Some(heard) = self.actors[at].client.heard.pop_front() {
-            self.hear(at, heard, &mut receipts, now);
-        }
-        while let Some((from, ecn, bytes)) = self.actors[at].client.outbox.pop_front() {
-            self.net.send(from, SERVER, ecn, &bytes, now);
-        }
-    }
-
-    fn hear(&mut self, at: usize, heard: Heard, receipts: &mut [u64; 4], now: Instant) {
-        let client = &self.actors[at].client;
-        self.scribe.note(format_args!("{} hears {heard:?}", client.name));
-        match heard {
-            Heard::Receipt { class, up_to } => {
-                let from = receipts[class.index()] + 1;
-                receipts[class.index()] = up_to;
-                let sent_at = self.actors[at].heard_up_to;
-                receipts::on_receipt(client, class, from, up_to, sent_at, &self.pop, &mut self.scribe);
-                if self.rng.below(PROVE_ONE_IN) == 0 {
-                    receipts::prove(client, class, from, up_to, &self.pop, &mut self.scribe);
-                }
-            }
-            Heard::Rejected { class, seq } => {
-                let told = &client.queues[class.index()].told[seq as usize - 1];
-                if told.fact.is_sound() {
-                    let what = format!("a sound {} of {} was rejected", told.fact.word(), client.name);
-                    self.scribe.broken(Promise::Protocol, what);
-                }
-            }
-            Heard::Reply { name, body, .. } => {
-                self.scribe.mix.replies += 1;
-                if !is_answer(&self.actors[at], &name, &body) {
-                    let what = format!("{} never told what reply `{name}` answers", self.actors[at].client.name);
-                    self.scribe.broken(Promise::Protocol, what);
-                }
-            }
-            Heard::Welcomed { .. } => {}
-            Heard::Refused { .. } => {
-                self.scribe.mix.refused += 1;
-                self.reconnect_later(at, now);
-            }
-            Heard::Lost { code, .. } => {
-                self.scribe.mix.connections_lost += 1;
-                self.scribe.mix.superseded += u64::from(code == Some(CloseCode::Superseded));
-                if !self.actors[at].client.is_connected() {
-                    self.reconnect_later(at, now);
-                }
-            }
-            Heard::Nonsense { why } => {
-                let what = format!("{} heard: {why}", self.actors[at].client.name);
-                self.scribe.broken(Promise::Protocol, what);
-            }
-        }
-    }
-
-    fn reconnect_later(&mut self, at: usize, now: Instant) {
-        let actor = &mut self.actors[at];
-        if actor.connects_at.is_none() {
-            actor.connects_at = Some(now + actor.pause(Duration::from_millis(250)));
-        }
-    }
-
-    // ---- trouble
-
-    fn trouble(&mut self, now: Instant) {
-        if let Some((_, fuse)) = self.restart_at.take_if(|(at, _)| *at <= now) {
-            self.pop.start(fuse, &mut self.scribe);
-            if !self.pop.is_up() {
-                self.restart_at = Some((now + Duration::from_millis(20), None));
-            }
-        }
-        if self.pop.is_read_only() {
-            self.scribe.note(format_args!("the spool is read-only; its operator restarts the daemon"));
-            self.kill(Death::Kill, Duration::from_millis(100), None, now);
-        }
-        if self.pop.unsynced_records() >= AMBUSH_RECORDS
-            && let Some((death, down, fuse)) = self.ambush.take()
-        {
-            self.kill(death, down, fuse, now);
-        }
-        if self.opens_at.take_if(|at| *at <= now).is_some() {
-            self.pop.gate(true);
-        }
-        while let Some(client) = self.heals.iter().find(|(_, at)| **at <= now).map(|(client, _)| *client) {
-            self.heals.remove(&client);
-            self.net.heal(self.actors[client].ip, SERVER.ip());
-            self.scribe.note(format_args!("{} reaches the site again", self.actors[client].client.name));
-        }
-        while let Some((_, trouble)) = self.troubles.pop_if(|(at, _)| *at <= now) {
-            self.scribe.note(format_args!("trouble: {trouble:?}"));
-            self.happen(trouble, now);
-        }
-        if !self.is_quiet && now >= self.quiet_at {
-            self.quieten(now);
-        }
-    }
-
-    fn happen(&mut self, trouble: Trouble, now: Instant) {
-        match trouble {
-            Trouble::Death { death, from_ambush: true, down, fuse } => self.ambush = Some((death, down, fuse)),
-            Trouble::Death { death, from_ambush: false, down, fuse } => self.kill(death, down, fuse, now),
-            Trouble::Cut { client, lasts } => {
-                self.net.cut(self.actors[client].ip, SERVER.ip());
-                self.heals.insert(client, now + lasts);
-            }
-            Trouble::Weather(link) => self.net.set_default_link(*link),
-            Trouble::Rebind { client } => {
-                let actor = &mut self.actors[client];
-                let local = actor.next_address();
-                if actor.client.rebind(local) {
-                    self.scribe.mix.rebinds += 1;
-                }
-                self.serve(client, now);
-            }
-            Trouble::Supersede { client } => {
-                if self.actors[client].client.is_welcomed() {
-                    self.connect(client, now);
-                    self.serve(client, now);
-                }
-            }
-            Trouble::Close { client } => {
-                self.actors[client].client.close(now);
-                self.serve(client, now);
-                self.reconnect_later(client, now);
-            }
-            Trouble::ClientDeath { client } => {
-                self.scribe.mix.client_deaths += 1;
-                self.actors[client].client.die();
-                self.reconnect_later(client, now);
-            }
-            Trouble::Burst { client, facts } => {
-                self.tell(client, facts);
-                self.serve(client, now);
-            }
-            Trouble::Swap => {
-                let next = self.pop.desk.revision() + 1;
-                if next <= REVISIONS && self.pop.offer(rulebook().bundle(next), &mut self.scribe) {
-                    self.scribe.mix.swaps += 1;
-                }
-            }
-            Trouble::Spoiled => {
-                let (bytes, how) = rulebook().spoiled(self.pop.desk.revision(), &mut self.rng);
-                if self.pop.offer(bytes, &mut self.scribe) {
-                    self.scribe.broken(Promise::P6, format!("a bundle that is {how} serves"));
-                }
-            }
-            Trouble::Stall { shard, lasts } => {
-                self.scribe.mix.stalls += 1;
-                self.pop.stall(shard, now + lasts);
-            }
-            Trouble::SpoolSyncFailure => self.pop.fail_next_spool_sync(),
-            Trouble::SinkSyncFailure => self.pop.fail_next_sink_sync(),
-            Trouble::Gate { lasts } => {
-                self.pop.gate(false);
-                self.opens_at = Some(now + lasts);
-            }
-            Trouble::LedgerCut => self.pop.cut(),
-        }
-    }
-
-    fn kill(&mut self, death: Death, down: Duration, fuse: Option<u32>, now: Instant) {
-        if self.pop.is_up() {
-            self.deaths += 1;
-            self.pop.die(death, &mut self.scribe);
-            self.restart_at = Some((now + down, fuse));
-        }
-    }
-
-    /// The trouble is over: the network is good, everybody is there, nobody tells anything new.
-    fn quieten(&mut self, now: Instant) {
-        self.is_quiet = true;
-        self.scribe.note(format_args!("quiet"));
-        self.net.set_default_link(LinkConfig { latency: Duration::from_millis(5), ..LinkConfig::default() });
-        for actor in &self.actors {
-            self.net.heal(actor.ip, SERVER.ip());
-        }
-        self.heals.clear();
-        self.ambush = None;
-        self.opens_at = None;
-        self.pop.gate(true);
-        self.troubles.clear();
-        self.restart_at = self.restart_at.map(|(at, _)| (at.min(now + Duration::from_millis(100)), None));
-    }
-
     // ---- the end
 
     /// Whether every event is receipted, every thread idle and a last cut of the ledger closed.
@@ -527,7 +263,7 @@ impl Story {
         let mix = self.scribe.mix;
         self.scribe.note(format_args!("end: {mix:?}"));
         let Scribe { trace, violations, .. } = self.scribe;
-        Ending { hash: trace.hash(), mix, lasted, violations, lines: trace.into_lines() }
+        Ending { hash: trace.hash(), mix, lasted, violations }
     }
 
     /// Counts what the network and the clients counted.
@@ -544,20 +280,4 @@ impl Story {
         mix.packets_oversize = faults.oversize;
         mix.resends = self.actors.iter().map(|a| a.client.resends).sum();
     }
-}
-
-/// Whether a reply answers something that this client told: a chat line, or a step far enough.
-fn is_answer(actor: &Actor, name: &str, body: &[u8]) -> bool {
-    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return false };
-    let Some(nonce) = body.get("nonce").and_then(serde_json::Value::as_u64) else { return false };
-    let reliable = actor.client.queues.iter().flat_map(|q| q.told.iter().map(|t| (&t.fact, t.nonce)));
-    let mut told = reliable.chain(actor.unreliable.iter().map(|(fact, nonce)| (fact, *nonce)));
-    told.any(|(fact, n)| {
-        n == nonce
-            && match fact {
-                Fact::Chat => name == "tip",
-                Fact::Step { far } => name == "far" && *far >= 80,
-                _ => false,
-            }
-    })
 }

@@ -22,13 +22,15 @@ const KIND_EPOCH: u8 = 5;
 /// What was seen so far; outlives the daemon.
 pub(crate) struct Watch {
     clock: SimClock,
-    /// Records of ended writes that no sync covers yet, by file.
-    written: BTreeMap<FileName, Vec<Position>>,
+    /// Counts what ends, so that a sync covers what had ended when it was submitted, and nothing more.
+    ended: u64,
+    /// Records of ended writes that no sync covers yet, by file, each with its place among what ended.
+    written: BTreeMap<FileName, Vec<(u64, Position)>>,
     /// Records that a sync of their file covers, whose file's name no sync of the directory covers yet.
     nameless: BTreeMap<FileName, Vec<Position>>,
     /// Records that a failed sync should have covered: no later one makes them durable.
     doomed: Vec<Position>,
-    created: Vec<FileName>,
+    created: Vec<(u64, FileName)>,
     named: BTreeSet<FileName>,
     durable: BTreeMap<Position, Duration>,
     /// What each epoch's first record says about the log before it.
@@ -41,13 +43,13 @@ enum Flight {
         file: FileName,
         records: Vec<Position>,
     },
-    /// `covers`: how many of the file's written records it makes durable.
+    /// `before`: what ended before it was submitted.
     Sync {
         file: FileName,
-        covers: usize,
+        before: u64,
     },
     SyncDir {
-        covers: usize,
+        before: u64,
     },
     Create {
         file: FileName,
@@ -69,6 +71,7 @@ impl Watch {
     pub(crate) fn new(clock: SimClock) -> Watch {
         Watch {
             clock,
+            ended: 0,
             written: BTreeMap::new(),
             nameless: BTreeMap::new(),
             doomed: Vec::new(),
@@ -93,7 +96,7 @@ impl Watch {
     /// because recovery does not keep it.
     fn on_power_loss(&mut self, survivors: &[(FileName, u64)]) {
         let now = self.clock.elapsed();
-        let written = std::mem::take(&mut self.written).into_values().flatten();
+        let written = std::mem::take(&mut self.written).into_values().flatten().map(|(_, position)| position);
         let nameless = std::mem::take(&mut self.nameless).into_values().flatten();
         let unsure = written.chain(nameless).chain(std::mem::take(&mut self.doomed));
         for position in unsure {
@@ -108,35 +111,37 @@ impl Watch {
             DiskOp::Write { file, offset, data } if is_segment(file) => {
                 Flight::Write { file: file.clone(), records: self.records_in(*offset, data) }
             }
-            DiskOp::Sync { file } if is_segment(file) => {
-                Flight::Sync { file: file.clone(), covers: self.written.get(file).map_or(0, Vec::len) }
-            }
-            DiskOp::SyncDir => Flight::SyncDir { covers: self.created.len() },
+            DiskOp::Sync { file } if is_segment(file) => Flight::Sync { file: file.clone(), before: self.ended },
+            DiskOp::SyncDir => Flight::SyncDir { before: self.ended },
             DiskOp::Create { file, .. } if is_segment(file) => Flight::Create { file: file.clone() },
             _ => Flight::Other,
         }
     }
 
     fn end(&mut self, flight: Flight, ended_well: bool) {
+        self.ended += 1;
+        let here = self.ended;
         match flight {
-            Flight::Write { file, records } if ended_well => self.written.entry(file).or_default().extend(records),
-            Flight::Sync { file, covers } => {
+            Flight::Write { file, records } if ended_well => {
+                self.written.entry(file).or_default().extend(records.into_iter().map(|position| (here, position)));
+            }
+            Flight::Sync { file, before } => {
                 let Some(written) = self.written.get_mut(&file) else { return };
-                let covered: Vec<Position> = written.drain(..covers).collect();
+                let covered = written.extract_if(.., |(at, _)| *at <= before).map(|(_, position)| position).collect();
                 if ended_well {
                     self.synced(file, covered);
                 } else {
                     self.doomed.extend(covered);
                 }
             }
-            Flight::SyncDir { covers } if ended_well => {
-                for file in self.created.drain(..covers).collect::<Vec<_>>() {
+            Flight::SyncDir { before } if ended_well => {
+                for (_, file) in self.created.extract_if(.., |(at, _)| *at <= before).collect::<Vec<_>>() {
                     self.named.insert(file.clone());
                     let records = self.nameless.remove(&file).unwrap_or_default();
                     self.synced(file, records);
                 }
             }
-            Flight::Create { file } if ended_well => self.created.push(file),
+            Flight::Create { file } if ended_well => self.created.push((here, file)),
             Flight::Write { .. } | Flight::SyncDir { .. } | Flight::Create { .. } | Flight::Other => {}
         }
     }
@@ -192,7 +197,11 @@ impl WatchedDisk {
 
     /// How many records lie between their write and their fsync.
     pub(crate) fn unsynced_records(&self) -> usize {
-        let covers = |flight: &Flight| if let Flight::Sync { covers, .. } = flight { *covers } else { 0 };
+        let watch = self.watch.borrow();
+        let covers = |flight: &Flight| match flight {
+            Flight::Sync { file, .. } => watch.written.get(file).map_or(0, Vec::len),
+            _ => 0,
+        };
         self.flights.values().map(covers).sum()
     }
 

@@ -64,7 +64,7 @@ impl Witness {
         position: Position,
         record: &EventRecord,
         revision: u64,
-        scribe: &mut Scribe,
+        scribe: &mut Scribe<'_>,
     ) {
         scribe.note(format_args!(
             "shard {} ticket {ticket} -> {position}: {} rev {} with {} commands",
@@ -98,7 +98,7 @@ impl Witness {
     }
 
     /// The spool says that a shard's tickets are durable up to this one.
-    pub(crate) fn committed(&mut self, shard: ShardId, up_to: u64, scribe: &mut Scribe) {
+    pub(crate) fn committed(&mut self, shard: ShardId, up_to: u64, scribe: &mut Scribe<'_>) {
         let covered: Vec<(u64, Position)> =
             self.tickets.range((shard, 0)..=(shard, up_to)).map(|((_, ticket), at)| (*ticket, *at)).collect();
         for (ticket, position) in covered {
@@ -114,7 +114,7 @@ impl Witness {
     }
 
     /// A daemon starts on what was left.
-    pub(crate) fn recovered(&mut self, recovered: &Recovered, scribe: &mut Scribe) {
+    pub(crate) fn recovered(&mut self, recovered: &Recovered, scribe: &mut Scribe<'_>) {
         for damage in &recovered.report.damage {
             scribe.broken(Promise::P1, format!("{} to {} cannot be read: {}", damage.from, damage.to, damage.why));
         }

@@ -25,7 +25,7 @@ struct Case<'a> {
     record: Option<(edge_event::Position, i64)>,
 }
 
-pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe) {
+pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     ids_are_unique(world, scribe);
     let cases = cases(world);
     let known: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
@@ -52,7 +52,7 @@ pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe) {
     datagrams(world, scribe);
 }
 
-fn ids_are_unique(world: &World<'_>, scribe: &mut Scribe) {
+fn ids_are_unique(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let mut ids = BTreeSet::new();
     for line in world.lines {
         if !ids.insert(&line.id) {
@@ -105,7 +105,7 @@ impl Case<'_> {
 }
 
 /// Rules without state: exactly what the oracle says, under the one revision that the lines name.
-fn stateless(case: &Case<'_>, scribe: &mut Scribe) {
+fn stateless(case: &Case<'_>, scribe: &mut Scribe<'_>) {
     let rev = case.lines.first().map_or(1, |line| line.revision);
     let mut wanted = if case.told.fact.is_sound() {
         oracle::stateless(&case.told.fact, case.told.nonce, case.player, rev)
@@ -155,7 +155,7 @@ fn belongs(rule: &str, fact: &Fact) -> bool {
 }
 
 /// Exactly one, whichever login came first.
-fn welcome(player: &str, logins: &[&Case<'_>], scribe: &mut Scribe) {
+fn welcome(player: &str, logins: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     let fired = logins.iter().map(|case| case.of_rule("welcome").count()).sum::<usize>();
     let wanted = usize::from(!logins.is_empty());
     if fired != wanted {
@@ -165,7 +165,7 @@ fn welcome(player: &str, logins: &[&Case<'_>], scribe: &mut Scribe) {
 }
 
 /// The window outlasts the story, and one device in one class tells all kills: the third and every later one fires.
-fn streak(kills: &[&Case<'_>], scribe: &mut Scribe) {
+fn streak(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     for (at, case) in kills.iter().enumerate() {
         let should = at + 1 >= oracle::STREAK_COUNT;
         if case.fired("streak") != should {
@@ -176,7 +176,7 @@ fn streak(kills: &[&Case<'_>], scribe: &mut Scribe) {
 }
 
 /// By the moments in the records: kills within three seconds of the newest moment so far, this one included.
-fn rapid(kills: &[&Case<'_>], scribe: &mut Scribe) {
+fn rapid(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     let mut moments: Vec<i64> = Vec::new();
     for (at, case) in kills.iter().enumerate() {
         let Some((_, moment)) = case.record else {
@@ -195,7 +195,7 @@ fn rapid(kills: &[&Case<'_>], scribe: &mut Scribe) {
 }
 
 /// Two passages are a cooldown apart; and a line that did not pass had one within a cooldown before it.
-fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe) {
+fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     let mut passed: Vec<(edge_event::Position, i64)> =
         chats.iter().filter(|case| case.fired("calm_down")).filter_map(|case| case.record).collect();
     passed.sort_unstable();
@@ -217,7 +217,7 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe) {
 }
 
 /// The window lives in memory: exact where no daemon died, never more than with memory.
-fn chatter(chats: &[&Case<'_>], deaths: u64, scribe: &mut Scribe) {
+fn chatter(chats: &[&Case<'_>], deaths: u64, scribe: &mut Scribe<'_>) {
     let fired = chats.iter().filter(|case| case.fired("chatter")).count();
     let most = chats.len().saturating_sub(oracle::CHATTER_COUNT - 1);
     if fired > most || (deaths == 0 && fired < most) {
@@ -227,7 +227,7 @@ fn chatter(chats: &[&Case<'_>], deaths: u64, scribe: &mut Scribe) {
 }
 
 /// What datagrams ordered: at most once each, and only what was told.
-fn datagrams(world: &World<'_>, scribe: &mut Scribe) {
+fn datagrams(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let mut told = BTreeMap::new();
     for actor in world.actors.iter().filter(|a| a.client.provenance == Provenance::Client) {
         told.extend(actor.unreliable.iter().map(|(fact, nonce)| (*nonce, (fact, &*actor.client.sub))));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::World;
 use crate::scribe::{Promise, Scribe};
 
-pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe) {
+pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let mut last_seq: BTreeMap<_, (u64, usize)> = BTreeMap::new();
     let mut last_place: BTreeMap<_, (u64, u64, u64)> = BTreeMap::new();
     for (at, line) in world.lines.iter().enumerate() {
@@ -32,7 +32,7 @@ pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe) {
 }
 
 /// A player is on one lane.
-fn lanes(world: &World<'_>, scribe: &mut Scribe) {
+fn lanes(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let mut lanes: BTreeMap<&str, u64> = BTreeMap::new();
     for line in world.lines {
         if *lanes.entry(&line.player).or_insert(line.lane) != line.lane {

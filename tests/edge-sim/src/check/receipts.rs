@@ -23,7 +23,7 @@ pub(crate) fn on_receipt(
     up_to: u64,
     sent_at: Duration,
     pop: &Pop,
-    scribe: &mut Scribe,
+    scribe: &mut Scribe<'_>,
 ) {
     for seq in from..=up_to {
         scribe.mix.receipts += 1;
@@ -55,7 +55,7 @@ pub(crate) fn on_receipt(
 }
 
 /// Recovers a copy of the disk and looks for the newest record that a receipt vouches for.
-pub(crate) fn prove(client: &Client, class: Class, from: u64, up_to: u64, pop: &Pop, scribe: &mut Scribe) {
+pub(crate) fn prove(client: &Client, class: Class, from: u64, up_to: u64, pop: &Pop, scribe: &mut Scribe<'_>) {
     let newest =
         (from..=up_to).rev().find_map(|seq| pop.witness.record_of((client.producer, class, edge_event::Seq(seq))));
     let Some((position, entry)) = newest else { return };

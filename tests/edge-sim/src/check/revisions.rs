@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::World;
 use crate::scribe::{Promise, Scribe};
 
-pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe) {
+pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let newest = world.pop.desk.revision();
     let mut of_record: BTreeMap<(u64, u64), u64> = BTreeMap::new();
     for line in world.lines {

@@ -1,0 +1,172 @@
+//! Clients in a story: they connect, tell facts, hear receipts and replies.
+//!
+//! In: what is due at a client. Out: datagrams, and what a checker wants to know of what it heard. Deliberately absent: the
+//! client itself (see [`client`](crate::client)).
+
+use std::time::{Duration, Instant};
+
+use edge_door::Clock as _;
+use edge_wire::CloseCode;
+
+use super::{FACTS_MAX, PROVE_ONE_IN, Story};
+use crate::cast::{Actor, SERVER, Way, steer};
+use crate::check::receipts;
+use crate::client::Heard;
+use crate::fact::Fact;
+use crate::scribe::Promise;
+
+impl Story<'_> {
+    pub(super) fn clients(&mut self, now: Instant) {
+        for at in 0..self.actors.len() {
+            let mut is_due = false;
+            if self.actors[at].client.poll_timeout().is_some_and(|due| due <= now) {
+                self.actors[at].client.handle_timeout(now);
+                is_due = true;
+            }
+            if self.actors[at].connects_at.is_some_and(|due| due <= now) {
+                self.connect(at, now);
+                is_due = true;
+            }
+            if self.actors[at].tells_at.is_some_and(|due| due <= now) {
+                self.tell(at, 1);
+                let actor = &mut self.actors[at];
+                actor.tells_at = Some(now + actor.pause(self.plan.pace));
+                is_due = true;
+            }
+            if self.is_quiet || self.next_nonce > FACTS_MAX {
+                self.actors[at].tells_at = None;
+            }
+            if is_due {
+                self.serve(at, now);
+            }
+        }
+    }
+
+    pub(super) fn connect(&mut self, at: usize, now: Instant) {
+        let actor = &mut self.actors[at];
+        actor.connects_at = None;
+        let local = actor.next_address();
+        let shard = steer(local, self.plan.setup.shards);
+        let link = actor.client.connect(now, local);
+        self.scribe.mix.reconnects += u64::from(actor.connections > 0);
+        self.scribe.mix.reconnects_elsewhere += u64::from(actor.shard.is_some_and(|before| before != shard));
+        actor.connections += 1;
+        actor.shard = Some(shard);
+        self.scribe.note(format_args!("{} connects ({link}) from {local} to shard {shard}", actor.client.name));
+    }
+
+    /// Tells `count` facts, datagram ones together.
+    pub(super) fn tell(&mut self, at: usize, count: u32) {
+        let (elapsed, unix_ms) = (self.clock.elapsed(), self.clock.unix_millis());
+        let mut unreliable: Vec<(Fact, u64)> = Vec::new();
+        for _ in 0..count {
+            if self.next_nonce > FACTS_MAX {
+                break;
+            }
+            let nonce = self.next_nonce;
+            self.next_nonce += 1;
+            let actor = &mut self.actors[at];
+            let (fact, way) = actor.invent(&self.players);
+            self.scribe.mix.events += 1;
+            let name = &actor.client.name;
+            match way {
+                Way::Datagram => {
+                    self.scribe.note(format_args!("{name} tells {} {nonce} in a datagram", fact.word()));
+                    unreliable.push((fact, nonce));
+                }
+                Way::Reliable(class) => {
+                    let word = fact.word();
+                    let seq = actor.client.tell(class, fact, nonce, elapsed, unix_ms);
+                    let name = &actor.client.name;
+                    self.scribe.note(format_args!("{name} tells {word} {nonce} as {}/{seq}", class.get()));
+                }
+            }
+        }
+        let actor = &mut self.actors[at];
+        if !unreliable.is_empty() && actor.client.tell_unreliably(&unreliable, elapsed) {
+            actor.unreliable.extend(unreliable);
+        }
+    }
+
+    /// Lets a client work, hears what it heard, and sends what it has to send.
+    pub(super) fn serve(&mut self, at: usize, now: Instant) {
+        let before: [u64; 4] = std::array::from_fn(|class| self.actors[at].client.queues[class].receipt);
+        self.actors[at].client.work(now, self.clock.elapsed(), self.clock.unix_millis());
+        let mut receipts = before;
+        while let Some(heard) = self.actors[at].client.heard.pop_front() {
+            self.hear(at, heard, &mut receipts, now);
+        }
+        while let Some((from, ecn, bytes)) = self.actors[at].client.outbox.pop_front() {
+            self.net.send(from, SERVER, ecn, &bytes, now);
+        }
+    }
+
+    pub(super) fn hear(&mut self, at: usize, heard: Heard, receipts: &mut [u64; 4], now: Instant) {
+        let client = &self.actors[at].client;
+        self.scribe.note(format_args!("{} hears {heard:?}", client.name));
+        match heard {
+            Heard::Receipt { class, up_to } => {
+                let from = receipts[class.index()] + 1;
+                receipts[class.index()] = up_to;
+                let sent_at = self.actors[at].heard_up_to;
+                receipts::on_receipt(client, class, from, up_to, sent_at, &self.pop, &mut self.scribe);
+                if self.rng.below(PROVE_ONE_IN) == 0 {
+                    receipts::prove(client, class, from, up_to, &self.pop, &mut self.scribe);
+                }
+            }
+            Heard::Rejected { class, seq } => {
+                let told = &client.queues[class.index()].told[seq as usize - 1];
+                if told.fact.is_sound() {
+                    let what = format!("a sound {} of {} was rejected", told.fact.word(), client.name);
+                    self.scribe.broken(Promise::Protocol, what);
+                }
+            }
+            Heard::Reply { name, body, .. } => {
+                self.scribe.mix.replies += 1;
+                if !is_answer(&self.actors[at], &name, &body) {
+                    let what = format!("{} never told what reply `{name}` answers", self.actors[at].client.name);
+                    self.scribe.broken(Promise::Protocol, what);
+                }
+            }
+            Heard::Welcomed { .. } => {}
+            Heard::Refused { .. } => {
+                self.scribe.mix.refused += 1;
+                self.reconnect_later(at, now);
+            }
+            Heard::Lost { code, .. } => {
+                self.scribe.mix.connections_lost += 1;
+                self.scribe.mix.superseded += u64::from(code == Some(CloseCode::Superseded));
+                if !self.actors[at].client.is_connected() {
+                    self.reconnect_later(at, now);
+                }
+            }
+            Heard::Nonsense { why } => {
+                let what = format!("{} heard: {why}", self.actors[at].client.name);
+                self.scribe.broken(Promise::Protocol, what);
+            }
+        }
+    }
+
+    pub(super) fn reconnect_later(&mut self, at: usize, now: Instant) {
+        let actor = &mut self.actors[at];
+        if actor.connects_at.is_none() {
+            actor.connects_at = Some(now + actor.pause(Duration::from_millis(250)));
+        }
+    }
+}
+
+/// Whether a reply answers something that this client told: a chat line, or a step far enough.
+fn is_answer(actor: &Actor, name: &str, body: &[u8]) -> bool {
+    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return false };
+    let Some(nonce) = body.get("nonce").and_then(serde_json::Value::as_u64) else { return false };
+    let reliable = actor.client.queues.iter().flat_map(|q| q.told.iter().map(|t| (&t.fact, t.nonce)));
+    let mut told = reliable.chain(actor.unreliable.iter().map(|(fact, nonce)| (fact, *nonce)));
+    told.any(|(fact, n)| {
+        n == nonce
+            && match fact {
+                Fact::Chat => name == "tip",
+                Fact::Step { far } => name == "far" && *far >= 80,
+                _ => false,
+            }
+    })
+}
