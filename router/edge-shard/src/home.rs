@@ -40,6 +40,10 @@ impl Home {
         (older.origin != origin).then_some(older.origin)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.newest.len()
+    }
+
     /// Forgets the session, unless a newer one stands there already.
     pub(crate) fn detach(&mut self, producer: ProducerKey, origin: Origin) {
         if self.newest.get(&producer).is_some_and(|newest| newest.origin == origin) {

@@ -111,6 +111,10 @@ impl Owner {
         self.marks.len()
     }
 
+    pub(crate) fn producers_len(&self) -> usize {
+        self.home.len()
+    }
+
     pub(crate) fn latency(&self) -> &Latency {
         &self.latency
     }

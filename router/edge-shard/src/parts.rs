@@ -74,6 +74,8 @@ pub struct ShardStats {
     pub latency: Latency,
     /// Dedupe marks kept.
     pub marks: usize,
+    /// Producers at home here that have an open session, on whichever shard.
+    pub producers: usize,
     /// Completions that wait for a commit.
     pub waiting: usize,
     /// What the shard does not do for overload.

@@ -235,6 +235,7 @@ impl Shard {
             sessions: self.sessions.stats(),
             latency: self.owner.latency().clone(),
             marks: self.owner.marks_len(),
+            producers: self.owner.producers_len(),
             waiting: self.owner.waiting_len(),
             strain: self.overload.strain(),
             revision: self.owner.rules().revision(),

@@ -97,6 +97,20 @@ fn the_end_of_an_old_session_does_not_hide_the_newer_one() {
 }
 
 #[test]
+fn a_home_forgets_producers_that_have_left() {
+    let mut world = World::new(2);
+    let clients: Vec<usize> = (0..8).map(|n| world.player(n % 2, &format!("p{n}"))).collect();
+    let at_home = |world: &World| world.shards.iter().map(|shard| shard.stats().producers).sum::<usize>();
+    assert_eq!(at_home(&world), 8);
+    world.player(0, "p1");
+    assert_eq!(at_home(&world), 8, "it superseded one");
+    let now = world.now;
+    clients.into_iter().for_each(|client| world.clients[client].close(now));
+    world.pass(SECOND);
+    assert_eq!(at_home(&world), 1);
+}
+
+#[test]
 fn behind_a_shut_gate_those_inside_go_on() {
     let mut world = World::new(2);
     let player = player_of(1, 0);

@@ -48,7 +48,11 @@ struct Desk {
 
 impl Desk {
     fn new(restored: Restored) -> Desk {
-        let (config, start) = (Config::default(), Instant::now());
+        Desk::with(restored, Config::default())
+    }
+
+    fn with(restored: Restored, config: Config) -> Desk {
+        let start = Instant::now();
         Desk {
             owner: Owner::new(serving(1).rules.clone(), restored, &config, 1, start, NOW),
             outbox: Outbox::new(HERE, 2, &config),
@@ -214,6 +218,22 @@ fn room_is_for_the_worst_that_any_event_can_do() {
     assert!(outbox.poll_back(&mut |_| false).is_none(), "the ring is full");
     assert!(outbox.poll_back(&mut |_| true).is_some());
     assert!(owner.has_room(&outbox));
+}
+
+#[test]
+fn neither_records_nor_answers_pile_up() {
+    let has_room = |desk: &Desk| desk.owner.has_room(&desk.outbox);
+    let mut desk = Desk::with(Restored::default(), Config { record_slots: 1, ..Config::default() });
+    desk.take(THERE, Some(1), HIT);
+    assert!(!has_room(&desk), "the record waits for its ring");
+    desk.tickets();
+    assert!(has_room(&desk));
+    let mut desk = Desk::with(Restored::default(), Config { waiting_slots: 1, ..Config::default() });
+    desk.take(THERE, Some(1), HIT);
+    desk.tickets();
+    assert!(!has_room(&desk), "the answer waits for the commit");
+    desk.commit(1);
+    assert!(has_room(&desk));
 }
 
 #[test]
