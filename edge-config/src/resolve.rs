@@ -237,10 +237,7 @@ impl Resolver<'_> {
     }
 
     fn address_if(&mut self, path: &str) -> Option<SocketAddr> {
-        let text = match self.values.get(path)? {
-            Value::Text(text) => text,
-            _ => return None,
-        };
+        let Value::Text(text) = self.values.get(path)? else { return None };
         let address = text.parse().ok();
         if address.is_none() {
             let what =
