@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use edge_client::{Client, Notice};
+use edge_client::Client;
 use scenarios::lines::{self, Line};
 use scenarios::{Node, binaries};
 use serde_json::Value;
 
-use crate::play::{C0, PATIENCE, notice, receipt};
+use crate::play::{C0, PATIENCE, receipt};
 
 /// Runs the demo with its folder for temporary files below `folder`.
 fn demo(arguments: &[&str], folder: &Path) -> Output {
@@ -76,9 +76,6 @@ async fn what_it_writes_is_a_node_to_start_from() {
         .memory_only()
         .start()
         .expect("a client");
-    let mut notices = client.notices();
-    let is_open = |notice| matches!(notice, Notice::Connected { .. }).then_some(());
-    notice(&mut notices, "a session", is_open).await;
     // Any type will do: what the catalogue does not know is rejected and receipted.
     let seq = client.send(C0, edge_client::EventTypeId(4_000_000), Vec::new()).await.expect("the queue takes it");
     receipt(&client, C0, seq.0).await;

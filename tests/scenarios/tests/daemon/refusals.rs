@@ -233,7 +233,7 @@ fn files_that_a_config_names_are_checked_with_it() {
     write("rules.keys", b"");
     write("quic.secret", b"short");
     let said = wrong(&node, &["--check-config"]);
-    for key in ["`tls.certificate`", "`tokens.issuers.jwks`", "`rules.keys`", "`tls.secret`"] {
+    for key in ["`tls.certificate`", "`tokens.issuers", "players.jwks.json", "`rules.keys`", "`tls.secret`"] {
         assert!(said.contains(key), "{key} in {said}");
     }
     world.furnish(node.folder(), &world.bundle_for(1, "somebody-else", &[&world.signer])).expect("files");

@@ -1,7 +1,7 @@
 //! Connections come and go, sessions live on: resends are recognised on whatever shard they land, a newer connection of a
 //! producer takes over, and a client that changes its address goes on.
 
-use edge_client::{Notice, Seq};
+use edge_client::Seq;
 use edge_wire::{CloseCode, ServerFrame};
 use scenarios::peer::{Closed, fresh_producer};
 use scenarios::{Node, Peer, Settings, World, lines};
@@ -128,19 +128,18 @@ async fn a_client_that_changes_its_address_keeps_its_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replies_reach_the_player_and_notices_tell_of_the_session() {
+async fn replies_reach_the_player_and_welcome_tells_who_answers() {
     let world = World::new();
     let node = Node::start(&world, Settings::default());
     let client = player(&world, &node, "p1");
-    let (mut replies, mut notices) = (client.replies(), client.notices());
+    let mut replies = client.replies();
     tell(&world, &client, C0, "Chat", 41).await;
     let reply = tokio::time::timeout(PATIENCE, replies.next()).await.expect("a reply in time").expect("a reply");
     assert_eq!((reply.name.as_str(), &reply.body[..]), ("tip", &br#"{"nonce":41,"rev":1}"#[..]));
-    let connected = |notice| match notice {
-        Notice::Connected { revision, node, .. } => Some((revision, node.0)),
-        _ => None,
-    };
-    assert_eq!(crate::play::notice(&mut notices, "a session", connected).await, (1, 7));
     receipt(&client, C0, 1).await;
     assert_eq!(client.receipt(C0), Seq(1));
+    let token = world.players.token("p2");
+    let (_peer, welcome) = Peer::hello(&world, node.address(), token, fresh_producer()).await.expect("WELCOME");
+    assert_eq!((welcome.revision, welcome.node.0, welcome.resumed), (1, 7, false));
+    assert_eq!(&welcome.catalogue_digest, world.catalogue.digest());
 }
