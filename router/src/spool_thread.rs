@@ -109,26 +109,9 @@ impl SpoolThread {
             let now = UnixMillis(clock.unix_millis());
             match Spool::recover(disk, &config, SpoolUuid(fresh), now) {
                 Ok((spool, recovered)) => {
-                    let shards = links.from_shards.len();
                     *lock(&desk.committed) = recovered.committed;
                     *lock(&desk.settled) = recovered.settled;
-                    writer = Some(Writer {
-                        spool,
-                        links,
-                        desk,
-                        clock,
-                        figures: SpoolFigures {
-                            door: door.get(),
-                            commands: vec![0; shards],
-                            at_cut: vec![(0, 0); shards],
-                            ..SpoolFigures::default()
-                        },
-                        shown: clock.now(),
-                        is_cut: false,
-                        in_flight: 0,
-                        stopping: None,
-                        held: (0..shards).map(|_| None).collect(),
-                    });
+                    writer = Some(Writer::new(spool, links, desk, clock, door.get()));
                     let _ = recovery.send(Ok(recovered));
                     Turn::Wait(Some(Duration::ZERO))
                 }
@@ -152,6 +135,27 @@ impl SpoolThread {
 }
 
 impl Writer {
+    fn new(spool: Spool, links: SpoolLinks, desk: Arc<SpoolDesk>, clock: SystemClock, door: &'static str) -> Writer {
+        let shards = links.from_shards.len();
+        Writer {
+            spool,
+            links,
+            desk,
+            clock,
+            figures: SpoolFigures {
+                door,
+                commands: vec![0; shards],
+                at_cut: vec![(0, 0); shards],
+                ..SpoolFigures::default()
+            },
+            shown: clock.now(),
+            is_cut: false,
+            in_flight: 0,
+            stopping: None,
+            held: (0..shards).map(|_| None).collect(),
+        }
+    }
+
     /// One turn, and a few more at once where it found something to do. Not while an operation is on its way: requests go to
     /// the kernel, and ends come back, when the thread rests, and no record can become durable before that.
     fn turn(&mut self, disk: &mut dyn Disk) -> Turn {
@@ -318,3 +322,6 @@ impl Writer {
 pub(crate) fn lock(position: &Mutex<Position>) -> std::sync::MutexGuard<'_, Position> {
     position.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
