@@ -84,7 +84,10 @@ impl Driver {
                 Ok(link) => link,
                 Err(reason) => return reason,
             };
-            self.activate(link).await;
+            if let Some(endpoint) = self.activate(link).await {
+                wanted.push_front(endpoint);
+                continue;
+            }
             match self.follow().await {
                 Followed::Moved(moved) => {
                     // After an upgrade the same endpoint answers.
@@ -119,10 +122,17 @@ impl Driver {
     }
 
     /// A new link takes over; the old one, if there is one, has nothing to say any more.
-    async fn activate(&mut self, link: Link) {
+    ///
+    /// Returns the endpoint to connect to again where the old link brought receipts after the new one's HELLO: their events
+    /// have left the queue, and the new link would begin behind a gap. With the old link gone the next HELLO tells all.
+    async fn activate(&mut self, link: Link) -> Option<String> {
         self.let_go().await;
-        let Link { connection, endpoint, welcome, control, frames, token_expires_unix_ms } = link;
+        let Link { connection, endpoint, welcome, control, frames, token_expires_unix_ms, base } = link;
         let shared = &self.shared;
+        if shared.highest_receipts().iter().zip(base).any(|(receipt, base)| *receipt > base) {
+            connection.close(CloseCode::NoError.number().into(), b"receipts came meanwhile");
+            return Some(endpoint);
+        }
         shared.on_welcome(connection.clone(), &endpoint, &welcome);
         let credit = Arc::new(Credit::new(&welcome.credit));
         let (moves_sender, moves) = mpsc::unbounded_channel();
@@ -141,6 +151,7 @@ impl Driver {
         let renew = renew_token(Arc::clone(shared), control, token_expires_unix_ms, server_time_ms);
         tasks.spawn(async { end_of(renew.await) });
         self.active = Some(Active { connection, endpoint, since: Instant::now(), tasks, moves });
+        None
     }
 
     async fn follow(&mut self) -> Followed {

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use edge_event::Seq;
+use edge_event::identity::CLASSES;
 use edge_wire::{ClientFrame, FrameDecoder, Hello, ServerFrame, StreamHeader, Token, Welcome};
 use quinn::{RecvStream, SendStream};
 
@@ -25,6 +27,8 @@ pub(crate) struct Link {
     pub(crate) frames: ControlFrames,
     /// The token's `exp`, if it can be read.
     pub(crate) token_expires_unix_ms: Option<u64>,
+    /// The first event of each class may have at most the seq after this one.
+    pub(crate) base: [Seq; CLASSES],
 }
 
 /// The server's side of the control stream.
@@ -53,9 +57,10 @@ impl Link {
         let (mut control, stream) = connection.open_bi().await?;
         let _ = control.set_priority(8);
         let token_expires_unix_ms = token::expires_unix_ms(&token);
+        let highest_receipts = shared.highest_receipts();
         let hello = Hello {
             token: Token(token),
-            highest_receipts: shared.highest_receipts(),
+            highest_receipts,
             client_ms: shared.client_ms(),
             ..shared.config.hello.clone()
         };
@@ -72,8 +77,10 @@ impl Link {
             _ => return Err(LinkError::StreamEnded("control")),
         };
         let endpoint = endpoint.to_owned();
+        //= protocol.md#reliable-3
+        let base = std::array::from_fn(|class| highest_receipts[class].max(welcome.receipts[class]));
         guard.keep();
-        Ok(Link { connection, endpoint, welcome, control, frames, token_expires_unix_ms })
+        Ok(Link { connection, endpoint, welcome, control, frames, token_expires_unix_ms, base })
     }
 }
 

@@ -265,6 +265,26 @@ async fn moves_when_asked() {
     assert_eq!(all.len(), 30);
 }
 
+/// Receipts that the old session brings after the new one's HELLO leave no gap behind.
+#[tokio::test]
+async fn receipts_that_come_during_a_move_leave_no_gap() {
+    let issued =
+        rcgen::generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()]).expect("a certificate");
+    let target = Server::start_with(Script { hold_welcome: true, ..Script::default() }, &issued);
+    let script = Script { move_after: Some((10, vec![target.name()])), ..Script::default() };
+    let source = Server::start_with(script, &issued);
+    let client = source.client().start().expect("starts");
+    send_all(&client, C0, 1..=10).await;
+    target.until("a HELLO", |seen| !seen.hellos.is_empty()).await;
+    send_all(&client, C0, 11..=20).await;
+    client.wait_receipt(C0, Seq(20)).await.expect("receipted by the old session");
+    target.script().hold_welcome = false;
+    target.until("a HELLO that knows", |seen| seen.hellos.iter().any(|h| h.highest_receipts[0] == Seq(20))).await;
+    send_all(&client, C0, 21..=30).await;
+    client.wait_receipt(C0, Seq(30)).await.expect("receipted by the new one");
+    assert_eq!(client.close(PATIENCE).await.stats.outstanding_events, 0);
+}
+
 fn token_for(seconds: u64) -> String {
     use base64::Engine as _;
     let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");

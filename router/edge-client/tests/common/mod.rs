@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) reject: Option<u64>,
     /// MOVE is sent after so many events of a connection.
     pub(crate) move_after: Option<(usize, Vec<String>)>,
+    /// WELCOME waits while this is set.
+    pub(crate) hold_welcome: bool,
     /// WELCOME claims these receipts on top of what is known.
     pub(crate) claims: [Seq; 4],
     /// Sent right after WELCOME, raw.
@@ -79,6 +81,7 @@ impl Default for Script {
             replies: false,
             reject: None,
             move_after: None,
+            hold_welcome: false,
             claims: [Seq(0); 4],
             after_welcome: Vec::new(),
         }
@@ -192,6 +195,9 @@ impl Session {
             tokio::time::sleep(Duration::from_millis(30)).await;
             this.connection.close(CloseCode::Refused.number().into(), b"");
             return Some(());
+        }
+        while this.state.script.lock().expect("not poisoned").hold_welcome {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let welcome = this.welcome(&hello);
         let (base, credit) = (welcome.receipts, welcome.credit);
