@@ -3,7 +3,7 @@
 //! A second implementation of the protocol's client side, over `quinn-proto` and `edge-wire` alone; `edge-client` is not used,
 //! so that both ends of a mistake are not written by one hand. In: facts to tell, datagrams, time. Out: datagrams and
 //! [`Heard`]. What a device keeps on disk (producer id, queue, receipts) stands in [`Client`], what dies with the process
-//! (endpoint, connections) in [`Link`](crate::link::Link)s. Deliberately absent: when to connect; the story decides.
+//! (endpoint, connections) in [`Link`]s. Deliberately absent: when to connect; the story decides.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -8,14 +8,35 @@
 //! ```
 //!
 //! What comes in: a seed. What goes out: an [`Ending`]: broken promises, a count of everything that happened, the hash of the
-//! story. The same seed tells the same story, in every process. `cargo run -p edge-sim -- --seeds N` tells many;
-//! `--from S --seeds 1 --trace` tells one aloud.
+//! story. The same seed tells the same story, in every process; only TLS's own keys differ, and nothing follows from them.
 //!
-//! The checkers are written against the promises of the architecture, not against the implementation: what must have been
-//! ordered is computed from the clients' own logs by [an oracle](oracle) that knows no rule engine; what is durable by
-//! [a watched disk](watch) that knows no spool; order and uniqueness are read from the sink's files.
+//! # How to use it
 //!
-//! Deliberately absent: real time, threads, sockets, files.
+//! ```text
+//! cargo run -p edge-sim -- --seeds 300                 fresh seeds, printed
+//! cargo run -p edge-sim -- --seeds 1 --from S --trace  one story aloud: plan, trouble, receipts, records, what broke
+//! ```
+//!
+//! With 100 stories or more the run fails, too, where a kind of trouble never came: see [`Mix`].
+//!
+//! # What is checked, and against what
+//!
+//! | promise | how |
+//! |---|---|
+//! | 1, once | the sink's files against the clients' own logs, through an oracle (`oracle.rs`) that knows no rule engine |
+//! | receipt after fsync | each receipt against a watched disk (`watch.rs`) that knows no spool, and some on a recovered copy of it |
+//! | 2, order | by the clients' numbers and by places, per player and priority, over the files |
+//! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles never serve |
+//! | 8, ledger | own sums at consistent cuts under load, and at rest against log and files |
+//!
+//! # How to add
+//!
+//! * trouble: a variant of `plan::Trouble`, what it does in `story/trouble.rs`, a counter in [`Mix`];
+//! * a rule: `story/sim.rules.yaml`, and the same a second time, by hand, in `oracle.rs`;
+//! * a checker: a room under `check/`, called where its facts are known.
+//!
+//! Deliberately absent: real time, threads, sockets, files; and so far full disks, flipped bits, steps of the wall clock,
+//! tokens that expire, and more than one node.
 
 mod cast;
 mod check;

@@ -40,9 +40,10 @@ pub(crate) struct Link {
     control: Option<StreamId>,
     decoder: FrameDecoder,
     lanes: [Option<Lane>; CLASSES],
-    /// Where to begin to send, by class: the receipts that HELLO named, for a client that has its events ready before it reads
-    /// WELCOME's; `None` for one that reads them first.
-    begin: Option<[Seq; CLASSES]>,
+    /// Behind which seq to begin to send, by class: what HELLO named, and for a client that reads WELCOME first the higher of
+    /// that and what WELCOME says. Receipts that an older connection brings meanwhile change neither end's idea of it.
+    begin: [Seq; CLASSES],
+    is_eager: bool,
     credit: [u64; CLASSES],
 }
 
@@ -68,7 +69,8 @@ impl Link {
             control: None,
             decoder: FrameDecoder::server_control(),
             lanes: Default::default(),
-            begin: None,
+            begin: [Seq(0); CLASSES],
+            is_eager: false,
             credit: [0; CLASSES],
         }
     }
@@ -88,7 +90,8 @@ impl Link {
     /// Opens the control stream and says HELLO. An eager client begins behind the receipts that it names there, whatever
     /// WELCOME says; both are allowed.
     pub(crate) fn greet(&mut self, hello: Hello, is_eager: bool) {
-        self.begin = is_eager.then_some(hello.highest_receipts);
+        self.begin = hello.highest_receipts;
+        self.is_eager = is_eager;
         let Some(stream) = self.conn.streams().open(Dir::Bi) else { return };
         let mut bytes = Vec::new();
         StreamHeader::Control.encode(&mut bytes);
@@ -143,6 +146,10 @@ impl Link {
                 let (revision, receipts) = (welcome.revision, welcome.receipts);
                 heard.push_back(Heard::Welcomed { link: self.number, revision, receipts });
                 for class in Class::ALL {
+                    let begin = &mut self.begin[class.index()];
+                    if !self.is_eager {
+                        *begin = receipts[class.index()].max(*begin);
+                    }
                     self.credit[class.index()] = welcome.credit[class.index()].0;
                     on_receipt(class, welcome.receipts[class.index()], queues, heard);
                 }
@@ -186,7 +193,7 @@ impl Link {
     fn pump_class(&mut self, class: Class, queue: &mut Queue) -> u64 {
         let limit = self.credit[class.index()].min(queue.told.len() as u64);
         let lane = &mut self.lanes[class.index()];
-        let begin = self.begin.map_or(queue.receipt, |begin| begin[class.index()].0);
+        let begin = self.begin[class.index()].0;
         if lane.is_none() && begin < limit {
             let Some(stream) = self.conn.streams().open(Dir::Uni) else { return 0 };
             let mut rest = Vec::new();

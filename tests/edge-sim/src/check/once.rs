@@ -1,6 +1,6 @@
 //! Checker of promise 1: every receipted event's commands are upstream, once, and nothing else is.
 //!
-//! In: each client's own log of what it told. What must be there comes from the [oracle](crate::oracle): exactly, for rules
+//! In: each client's own log of what it told. What must be there comes from the [`oracle`]: exactly, for rules
 //! without state and for gates and windows that every start restores; within bounds, for the window that a crash may take.
 //! The moment of an event (for the window that ends within a story) is the one that its record shows.
 
