@@ -11,13 +11,13 @@ use std::time::SystemTime;
 /// The daemon.
 pub fn edge_router() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| find("edge-router", "router"))
+    PATH.get_or_init(|| find("edge-router"))
 }
 
 /// The operator's tool.
 pub fn edgectl() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| find("edgectl", "edge-ctl"))
+    PATH.get_or_init(|| find("edgectl"))
 }
 
 /// Test binaries lie in `target/<profile>/deps`, programs in `target/<profile>`.
@@ -27,7 +27,7 @@ fn profile_dir() -> PathBuf {
 }
 
 #[allow(clippy::print_stdout, reason = "a build in the middle of a test deserves a word")]
-fn find(program: &str, package: &str) -> PathBuf {
+fn find(program: &str) -> PathBuf {
     if let Some(folder) = std::env::var_os("EDGE_BINARIES") {
         return Path::new(&folder).join(program);
     }
@@ -38,7 +38,10 @@ fn find(program: &str, package: &str) -> PathBuf {
     }
     println!("{} is missing or older than its sources: building it", path.display());
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "-p", package]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    // Both in one go, as the test command builds them: apart, cargo would choose other features for what they share.
+    cargo
+        .args(["build", "--quiet", "-p", "router", "-p", "edge-ctl"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
@@ -46,7 +49,7 @@ fn find(program: &str, package: &str) -> PathBuf {
         cargo.env("CARGO_TARGET_DIR", target);
     }
     let status = cargo.status().expect("cargo runs");
-    assert!(status.success(), "`cargo build -p {package}` ended with {status}");
+    assert!(status.success(), "`cargo build -p router -p edge-ctl` ended with {status}");
     path
 }
 
