@@ -118,7 +118,7 @@ fn unknown(path: String, line: usize) -> Problem {
         Some((distance, name)) if distance <= 2 + path.len() / 4 => {
             format!("did you mean `{}`?", name.trim_end_matches("[]"))
         }
-        _ => "`edge-router --print-config` shows every key".to_owned(),
+        _ => "`edge-router reference` shows every key".to_owned(),
     };
     Problem { line, key: path, what: "is not a known key".into(), help }
 }

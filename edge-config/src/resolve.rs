@@ -102,14 +102,20 @@ impl Resolver<'_> {
             ..edge_spool::Config::default()
         };
         if let Err(why) = config.check() {
-            let key = match why.field {
-                "segment_bytes" => "spool.segment",
-                "log_bytes_max" => "spool.limit",
-                "checkpoint_every_bytes" => "spool.checkpoint_every",
-                "mark_ttl_ms" => "shard.mark_memory",
-                other => other,
+            let (key, what) = match why.field {
+                "segment_bytes" => ("spool.segment", format!("is {} bytes; expected {}", why.value, why.must)),
+                // The batch has no key of its own: it is the segment that is too small for it.
+                "batch_bytes_max" => {
+                    ("spool.segment", "is too small for a group commit; expected at least 4MiB".into())
+                }
+                "log_bytes_max" => ("spool.limit", format!("is {} bytes; expected {}", why.value, why.must)),
+                "checkpoint_every_bytes" => {
+                    ("spool.checkpoint_every", format!("is {} bytes; expected {}", why.value, why.must))
+                }
+                "mark_ttl_ms" => ("shard.mark_memory", format!("is {} ms; expected {}", why.value, why.must)),
+                other => (other, format!("is {}; expected {}", why.value, why.must)),
             };
-            self.problem(key, &format!("is {}; expected {}", why.value, why.must), "");
+            self.problem(key, &what, "");
         }
         Spool { directory: self.path("spool.directory"), door: self.door("spool.door"), config }
     }

@@ -136,3 +136,14 @@ fn text_that_is_no_toml_says_where() {
     assert!(said.starts_with("edge.toml:1: not TOML: "), "{said}");
     assert!(said.contains("edge.toml:6: "), "{said}");
 }
+
+#[test]
+fn a_spool_that_does_not_fit_together_names_the_key_to_change() {
+    let small = with("").replace("directory = \"/var/lib/edge\"", "directory = \"s\"\nsegment = \"1MiB\"");
+    refused(
+        &small,
+        expect![[r#"edge.toml:12: `spool.segment` is too small for a group commit; expected at least 4MiB"#]],
+    );
+    let tight = with("").replace("directory = \"/var/lib/edge\"", "directory = \"s\"\nlimit = \"64MiB\"");
+    assert!(read(&tight).unwrap_err().contains("`spool.limit` is 67108864 bytes; expected "));
+}

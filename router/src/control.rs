@@ -490,6 +490,8 @@ impl Desk {
                 committed: snapshot.spool.committed,
             },
             ledger: snapshot.ledger,
+            residual_events: snapshot.residual_events,
+            residual_commands: snapshot.residual_commands,
         }
     }
 }

@@ -98,8 +98,15 @@ pub struct Status {
     pub shards: Vec<ShardStatus>,
     /// The spool.
     pub spool: SpoolStatus,
-    /// The ledger of events and commands.
+    /// The ledger of events and commands. Shards show it ten times a second, each at its own moment, so only at rest do
+    /// its two ends agree to the last event.
     pub ledger: Ledger,
+    /// Events that ended nowhere, or twice, at the latest consistent cut: exact under load, too. Must be 0.
+    #[serde(default)]
+    pub residual_events: i64,
+    /// The same of commands between the rules and the spool.
+    #[serde(default)]
+    pub residual_commands: i64,
 }
 
 /// One shard.
@@ -120,7 +127,7 @@ pub struct ShardStatus {
 pub struct SpoolStatus {
     /// `healthy`, or why it takes nothing.
     pub state: String,
-    /// `tokio-uring` or `plain`.
+    /// `io_uring` or `plain`.
     pub door: String,
     /// Bytes in segments.
     pub bytes: u64,

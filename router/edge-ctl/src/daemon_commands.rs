@@ -72,18 +72,11 @@ fn status_text(status: &Status) -> String {
         format!("  spool     {} ({}), {} bytes", status.spool.state, status.spool.door, status.spool.bytes),
         format!(
             "  events    {} accepted, {} commanded, {} suppressed, {} no match, residual {}",
-            ledger.accepted,
-            ledger.commanded,
-            ledger.suppressed,
-            ledger.no_match,
-            ledger.residual_events()
+            ledger.accepted, ledger.commanded, ledger.suppressed, ledger.no_match, status.residual_events
         ),
         format!(
             "  commands  {} ordered, {} delivered, {} pending, residual {}",
-            ledger.commands,
-            ledger.delivered,
-            ledger.pending,
-            ledger.residual_commands()
+            ledger.commands, ledger.delivered, ledger.pending, status.residual_commands
         ),
     ];
     lines.join("\n")
