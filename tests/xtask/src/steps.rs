@@ -21,7 +21,7 @@ pub(crate) enum Depth {
 }
 
 /// How many fresh seeds the test command simulates.
-const FRESH_SEEDS: &str = "300";
+const FRESH_SEEDS: &str = "1000";
 
 pub(crate) fn test(depth: Depth) -> Result<()> {
     say_about_recorded_events();
