@@ -169,9 +169,15 @@ impl Owner {
             counters.commands += self.outputs.commands.len() as u64;
             let ticket = outbox.record(self.record_of(&routed));
             self.answer_after(ticket, Some(routed.arrived), done(&routed), outbox);
-        } else {
-            self.answer_after(0, None, done(&routed), outbox);
+            return;
         }
+        let ticket = match verdict {
+            // The use of the gate that held it back may still be on its way to disk, by the hand of another producer. Were
+            // it lost, an event with a receipt would have been held back by nothing.
+            Verdict::Suppressed(_) => outbox.issued(),
+            Verdict::Commanded | Verdict::NoMatch => 0, // committed already
+        };
+        self.answer_after(ticket, None, done(&routed), outbox);
     }
 
     /// Attaches a session to its producer's home, on the shard that owns the token's `sub`.

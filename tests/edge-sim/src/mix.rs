@@ -95,6 +95,14 @@ mix! {
     events: "events told",
     /// Reliable events receipted.
     receipts: "events receipted",
+    /// Of them, with a record of their own.
+    receipts_recorded: "of them, with a record",
+    /// Of them, held back by a gate that an earlier record had used.
+    receipts_gated: "of them, behind a used gate",
+    /// Of them, rejected by the catalogue.
+    receipts_rejected: "of them, rejected",
+    /// Of them, without anything durable to order.
+    receipts_plain: "of them, with nothing to keep",
     /// Reliable events sent again.
     resends: "events resent",
     /// Duplicates that owners dropped.

@@ -94,3 +94,12 @@ pub(crate) fn stateful(rule: &str, nonce: u64, player: &str, rev: u64) -> Option
 pub(crate) const fn needs_record(fact: &Fact) -> bool {
     matches!(fact, Fact::Hit { .. } | Fact::Kill | Fact::Trade { .. })
 }
+
+/// The rule whose durable gate every event of this kind meets: where it has no record, somebody has used the gate before.
+pub(crate) const fn gate(fact: &Fact) -> Option<&'static str> {
+    match fact {
+        Fact::Login => Some("welcome"),
+        Fact::Chat => Some("calm_down"),
+        _ => None,
+    }
+}

@@ -6,8 +6,9 @@
 //! lost, and that each record was evaluated under a revision that its shard had adopted.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use edge_event::{Class, EventId, EventRecord, PlayerKey, Position, ProducerId, Seq, ShardId, StartEpoch, UnixMillis};
 use edge_spool::Recovered;
@@ -39,6 +40,8 @@ pub(crate) struct Witness {
     /// Records that count, in log order.
     entries: BTreeMap<Position, Entry>,
     by_name: BTreeMap<Name, Position>,
+    /// Rules that ever ordered something for a player, crashes or not.
+    ordered: BTreeSet<(Arc<str>, PlayerKey)>,
     /// Position of each ticket of the running daemon.
     tickets: BTreeMap<(ShardId, u64), Position>,
     /// The last whose recovery ended well.
@@ -51,6 +54,7 @@ impl Witness {
             watch,
             entries: BTreeMap::new(),
             by_name: BTreeMap::new(),
+            ordered: BTreeSet::new(),
             tickets: BTreeMap::new(),
             epoch: StartEpoch(0),
         }
@@ -93,6 +97,7 @@ impl Witness {
             ticket,
             is_committed: false,
         };
+        self.ordered.extend(record.commands.iter().map(|c| (c.rule.clone(), record.player)));
         self.tickets.insert((shard, ticket), position);
         self.entries.insert(position, entry);
     }
@@ -146,6 +151,11 @@ impl Witness {
     }
 
     /// The record of a reliable event, where it made one that counts.
+    /// Whether a record ever went by in which this rule ordered something for this player.
+    pub(crate) fn has_ordered(&self, rule: &str, player: PlayerKey) -> bool {
+        self.ordered.contains(&(Arc::from(rule), player))
+    }
+
     pub(crate) fn record_of(&self, name: Name) -> Option<(Position, &Entry)> {
         let position = *self.by_name.get(&name)?;
         Some((position, &self.entries[&position]))

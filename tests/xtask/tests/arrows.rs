@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -81,56 +81,41 @@ fn every_arrow_is_listed_and_every_listed_arrow_is_drawn() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
+/// The names of all crates that are linked into `package`, tests and build scripts aside, with the features that it has alone.
+fn linked(package: &str) -> BTreeSet<String> {
+    let output = std::process::Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["tree", "--offline", "--locked", "--package", package, "--edges", "normal,no-proc-macro"])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .output()
+        .expect("cargo tree starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("cargo tree speaks UTF-8");
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
 #[test]
 fn pure_crates_have_no_way_outside() {
     let law = law();
-    let metadata = metadata();
-    let resolve = metadata.resolve.as_ref().expect("cargo metadata resolves");
-    let edges: BTreeMap<&PackageId, Vec<&PackageId>> = resolve
-        .nodes
+    let wrong: Vec<String> = law
+        .purity
+        .crates
         .iter()
-        .map(|n| {
-            let normal = n
-                .deps
-                .iter()
-                .filter(|d| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal))
-                // Features are unified over the workspace: the compiler half of the catalogue is not the daemon's.
-                .map(|d| &d.pkg)
-                .collect();
-            (&n.id, normal)
+        .flat_map(|package| {
+            let linked = linked(package);
+            assert!(linked.contains(package), "cargo tree lists the crate itself");
+            law.purity.never.intersection(&linked).map(|name| format!("`{package}` reaches `{name}`")).collect::<Vec<_>>()
         })
         .collect();
-    let name_of: BTreeMap<&PackageId, &str> = metadata.packages.iter().map(|p| (&p.id, p.name.as_str())).collect();
-    let mut wrong = Vec::new();
-    for package in metadata.workspace_packages().iter().filter(|p| law.purity.crates.contains(p.name.as_str())) {
-        let mut seen = BTreeSet::new();
-        let mut todo = vec![&package.id];
-        while let Some(id) = todo.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            todo.extend(edges[id].iter().copied());
-        }
-        for name in seen.iter().map(|id| name_of[*id]).filter(|n| law.purity.never.contains(*n)) {
-            let by_feature = name == "protox"; // optional, behind `compile`, which only `rules` turns on
-            if !by_feature {
-                wrong.push(format!("`{}` reaches `{name}`", package.name));
-            }
-        }
-    }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
-/// The daemon reads bundles and never rule text: the compiler must not be among its normal dependencies.
+/// The daemon reads bundles and never rule text or `.proto`: nothing that compiles them is linked into it.
 #[test]
 fn the_daemon_links_no_compiler() {
-    let metadata = metadata();
-    let packages = metadata.workspace_packages();
-    let router = packages.iter().find(|p| p.name.as_str() == "router").expect("there is a crate `router`");
-    let compiler: Vec<_> = router
-        .dependencies
-        .iter()
-        .filter(|d| ["rules", "rules-cel"].contains(&d.name.as_str()) && d.kind == DependencyKind::Normal)
-        .collect();
-    assert!(compiler.is_empty(), "{compiler:?}");
+    let linked = linked("router");
+    let compiler = ["rules", "rules-cel", "protox", "prost-reflect", "saphyr-parser"];
+    let wrong: Vec<_> = compiler.into_iter().filter(|name| linked.contains(*name)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(linked.contains("rules-engine"), "the list is the daemon's");
 }

@@ -10,7 +10,7 @@ use edge_door::sim::{DiskConfig, SimClock, SimDisk};
 use edge_event::{Class, EventId, SpoolUuid, UnixMillis};
 use edge_spool::Spool;
 
-use crate::client::Client;
+use crate::client::{Client, Told};
 use crate::oracle;
 use crate::pop::Pop;
 use crate::scribe::{Promise, Scribe};
@@ -30,12 +30,10 @@ pub(crate) fn on_receipt(
         let told = &client.queues[class.index()].told[seq as usize - 1];
         let name = (client.producer, class, edge_event::Seq(seq));
         let Some((position, entry)) = pop.witness.record_of(name) else {
-            if oracle::needs_record(&told.fact) {
-                let what = format!("{} class {} seq {seq} is receipted and has no record", client.name, class.get());
-                scribe.broken(Promise::P1, what);
-            }
+            without_record(client, told, (class, seq), pop, scribe);
             continue;
         };
+        scribe.mix.receipts_recorded += 1;
         let durable_at = pop.witness.watch().durable_at(position);
         if durable_at.is_none_or(|at| at > sent_at) {
             let what = format!(
@@ -51,6 +49,29 @@ pub(crate) fn on_receipt(
             let what = format!("{} was told at {} ms and is timed {} ms", entry.event, told.at_unix_ms, entry.time.0);
             scribe.broken(Promise::P1, what);
         }
+    }
+}
+
+/// A receipt covers an event that left nothing on disk: rejected, or behind a gate that a record had used, or without anything
+/// durable to order.
+fn without_record(client: &Client, told: &Told, (class, seq): (Class, u64), pop: &Pop, scribe: &mut Scribe<'_>) {
+    if told.rejected {
+        scribe.mix.receipts_rejected += 1;
+        return;
+    }
+    let is_missing = match oracle::gate(&told.fact) {
+        Some(rule) => {
+            scribe.mix.receipts_gated += 1;
+            !pop.witness.has_ordered(rule, edge_wire::keys::player_key(&client.sub))
+        }
+        None => {
+            scribe.mix.receipts_plain += 1;
+            oracle::needs_record(&told.fact)
+        }
+    };
+    if is_missing {
+        let what = format!("{} class {} seq {seq} is receipted and has no record", client.name, class.get());
+        scribe.broken(Promise::P1, what);
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod doors;
 mod drain;
 mod kill9;
+mod logs;
 mod pages;
 mod play;
 mod receipts_follow_fsync;
