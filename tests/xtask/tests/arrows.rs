@@ -104,7 +104,11 @@ fn pure_crates_have_no_way_outside() {
         .flat_map(|package| {
             let linked = linked(package);
             assert!(linked.contains(package), "cargo tree lists the crate itself");
-            law.purity.never.intersection(&linked).map(|name| format!("`{package}` reaches `{name}`")).collect::<Vec<_>>()
+            law.purity
+                .never
+                .intersection(&linked)
+                .map(|name| format!("`{package}` reaches `{name}`"))
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
