@@ -51,6 +51,59 @@ proptest! {
     }
 }
 
+/// The head of a stream of events, then whole and broken frames in any order.
+fn streams() -> impl Strategy<Value = Vec<u8>> {
+    let frame = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..64),
+        (prop::sample::select(FrameType::ALL.to_vec()), prop::collection::vec(any::<u8>(), 0..2048)).prop_map(
+            |(ty, body)| {
+                let mut bytes = Vec::new();
+                edge_wire::varint::write(ty.to_wire(), &mut bytes);
+                edge_wire::varint::write(body.len() as u64, &mut bytes);
+                bytes.extend(body);
+                bytes
+            }
+        ),
+    ];
+    prop::collection::vec(frame, 0..8).prop_map(|frames| [vec![2, 0], frames.concat()].concat())
+}
+
+proptest! {
+    #[test]
+    fn any_stream_in_any_pieces(stream in streams(), piece in 1_usize..4096) {
+        let len = stream.len();
+        let pieces: Vec<Bytes> = stream.chunks(piece).map(Bytes::copy_from_slice).collect();
+        let count = pieces.len();
+        let bytes = allocated_by(|| {
+            let mut decoder = FrameDecoder::client_stream(limits::EVENT_PAYLOAD_BYTES_DEFAULT);
+            for piece in pieces {
+                decoder.push(piece);
+                loop {
+                    match decoder.poll() {
+                        Ok(Some(frame)) => {
+                            drop(EventFrame::decode_reliable(frame.body, limits::EVENT_PAYLOAD_BYTES_DEFAULT));
+                        }
+                        Ok(None) => break,
+                        Err(_) => return, // the connection is closed; nothing more is pushed
+                    }
+                }
+            }
+        });
+        // All that was ever allocated, not what is held at once.
+        prop_assert!(bytes <= 4 * len + 256 * count + FIXED_BYTES, "{bytes} of {len} in {count} pieces");
+    }
+
+    #[test]
+    fn any_datagram(datagram in prop::collection::vec(any::<u8>(), 0..2048)) {
+        let len = datagram.len();
+        let datagram = Bytes::from(datagram);
+        let bytes = allocated_by(|| {
+            let _ = DatagramEvents::new(datagram, limits::EVENT_PAYLOAD_BYTES_DEFAULT).count();
+        });
+        prop_assert!(bytes <= len + 512, "{bytes} of {len}");
+    }
+}
+
 /// The count is checked before the entries are built.
 #[test]
 fn a_body_of_nothing_but_entries() {
