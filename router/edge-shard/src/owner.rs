@@ -171,12 +171,9 @@ impl Owner {
             self.answer_after(ticket, Some(routed.arrived), done(&routed), outbox);
             return;
         }
-        let ticket = match verdict {
-            // The use of the gate that held it back may still be on its way to disk, by the hand of another producer. Were
-            // it lost, an event with a receipt would have been held back by nothing.
-            Verdict::Suppressed(_) => outbox.issued(),
-            Verdict::Commanded | Verdict::NoMatch => 0, // committed already
-        };
+        // Where a gate held a rule back, its use may still be on its way to disk, by the hand of another producer. Were it
+        // lost, an event with a receipt would have been held back by nothing.
+        let ticket = if self.outputs.suppressed.is_empty() { 0 } else { outbox.issued() };
         self.answer_after(ticket, None, done(&routed), outbox);
     }
 
