@@ -95,10 +95,19 @@ fn draw(frame: &mut Frame<'_>, headline: &str, figures: &Figures, paces: &VecDeq
 
 fn draw_top(frame: &mut Frame<'_>, area: Rect, headline: &str, figures: &Figures) {
     let seconds = figures.seconds as u64;
-    let clock = format!("{:02}:{:02}   q ends ", seconds / 60, seconds % 60);
+    let clock = format!("   {:02}:{:02}   q ends ", seconds / 60, seconds % 60);
     let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(clock.len() as u16)]).areas(area);
-    frame.render_widget(Paragraph::new(format!(" {headline}")).bold().cyan(), left);
+    let headline = shortened(&format!(" {headline}"), usize::from(left.width));
+    frame.render_widget(Paragraph::new(headline).bold().cyan(), left);
     frame.render_widget(Paragraph::new(clock).dim(), right);
+}
+
+/// Text that does not fit ends in `…`, so that nobody takes it for the whole.
+fn shortened(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+    }
 }
 
 fn draw_progress(frame: &mut Frame<'_>, area: Rect, figures: &Figures) {
@@ -147,10 +156,13 @@ fn draw_rules(frame: &mut Frame<'_>, area: Rect, figures: &Figures) {
 }
 
 fn draw_sessions(frame: &mut Frame<'_>, area: Rect, figures: &Figures) {
-    let by_shard: Vec<String> = figures.shards.iter().map(|shard| shard.sessions.to_string()).collect();
+    let by_shard: Vec<String> = figures.shards.iter().map(|shard| grouped(shard.sessions)).collect();
+    let in_all = grouped(figures.sessions);
+    let apart = format!("{in_all} ({})", by_shard.join(" + "));
+    let fits = VALUE_FROM + apart.len() + 2 <= usize::from(area.width);
     let door = figures.shards.first().map_or("", |shard| shard.door.as_str());
     let rows = [
-        row("connections", format!("{} ({})", figures.sessions, by_shard.join(" + "))),
+        row("connections", if fits { apart } else { in_all }),
         row("reliable", grouped(figures.reliable.sent)),
         row("without receipt", grouped(figures.reliable.outstanding)),
         row("by datagram", grouped(figures.datagrams.events_arrived)),
@@ -190,14 +202,18 @@ fn panel<const N: usize>(frame: &mut Frame<'_>, area: Rect, title: &str, rows: [
     frame.render_widget(Paragraph::new(rows.to_vec()).block(Block::bordered().title(title.to_owned())), area);
 }
 
+/// Where values stand in a row of a panel.
+const VALUE_FROM: usize = 17;
+
 fn row(name: &'static str, value: String) -> Line<'static> {
-    Line::from(vec![Span::raw(format!(" {name:<16}")).dim(), Span::raw(value)])
+    let width = VALUE_FROM - 1;
+    Line::from(vec![Span::raw(format!(" {name:<width$}")).dim(), Span::raw(value)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::figures::RuleFired;
+    use crate::demo::figures::{RuleFired, ShardFigures};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -214,6 +230,19 @@ mod tests {
         figures.rules = vec![rule("supply_block", 120), rule("first_upgrade", 3), rule("never", 0)];
         figures.ledger.accepted = 20_311;
         figures
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_cut_in_silence() {
+        let mut figures = figures();
+        let shard = |sessions| ShardFigures { sessions, ..ShardFigures::default() };
+        figures.shards = vec![shard(1_032), shard(968)];
+        figures.sessions = 2_000;
+        let wide = shown(120, 24, &figures);
+        assert!(wide.contains("connections     2,000 (1,032 + 968)"), "{wide}");
+        let narrow = shown(80, 24, &figures);
+        assert!(narrow.contains("connections     2,000  "), "{narrow}");
+        assert!(shown(30, 24, &figures).contains(" 64 players…   01:15   q ends "));
     }
 
     #[test]

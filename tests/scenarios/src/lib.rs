@@ -9,14 +9,17 @@
 
 pub mod binaries;
 pub mod dice;
+pub mod frame;
 pub mod issuer;
 pub mod lines;
 pub mod model;
 pub mod node;
 pub mod pages;
 pub mod peer;
+pub mod picture;
 pub mod settings;
 pub mod syscalls;
+pub mod terminal;
 pub mod wait;
 pub mod world;
 

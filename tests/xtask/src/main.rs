@@ -18,6 +18,7 @@ cargo xtask COMMAND
   test --quick    the same without the release build and what needs it
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
+  picture         render the README's picture of the demo anew, from a real run
   tools           install what the test command needs and is not on this machine
 ";
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         ["test", "--quick"] => steps::test(steps::Depth::Quick),
         ["sim", rest @ ..] => steps::sim(rest),
         ["mix"] => mix::write(),
+        ["picture"] => steps::picture(),
         ["tools"] => tools::install_all(),
         _ => {
             eprint!("{USAGE}");

@@ -71,6 +71,15 @@ fn simulate(arguments: &[&str]) -> Result<()> {
     step("Simulated PoPs keep the promises", at_root(Command::new(simulator).args(arguments)))
 }
 
+/// The README's picture of the demo; see `tests/scenarios/examples/picture.rs`.
+pub(crate) fn picture() -> Result<()> {
+    step("The release builds", &mut cargo(RELEASE))?;
+    step(
+        "The picture is rendered",
+        &mut cargo(["run", "--release", "--locked", "-p", "scenarios", "--example", "picture"]),
+    )
+}
+
 /// The README's first command, headless, and the recorded events where they are at hand. What the demo keeps for its
 /// user is removed here.
 fn demo() -> Result<()> {

@@ -15,3 +15,4 @@ mod refusals;
 mod reload;
 mod restart_with_more_shards;
 mod resume;
+mod view;
