@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_event::{NodeId, Provenance};
-use edge_session::{Rate, TokenTimes};
+use edge_session::{Budget, Rate, TokenTimes};
 
 use crate::config::{Config, Control, Door, Drain, Issuer, Listen, Log, Node, Rules, SinkFile, Spool, Tls, Tokens};
 use crate::problem::Problem;
@@ -135,6 +135,7 @@ impl Resolver<'_> {
             handshake_deadline: self.duration("session.handshake_deadline"),
             hello_deadline: self.duration("session.hello_deadline"),
             frame_deadline: self.duration("session.frame_deadline"),
+            write_deadline: self.duration("session.write_deadline"),
             idle_timeout: self.duration("session.idle_timeout"),
             retry_above: self.int("session.retry_above") as usize,
             handshakes_max: self.int("session.handshakes_max") as usize,
@@ -143,22 +144,24 @@ impl Resolver<'_> {
             event_payload_bytes_max: u32::try_from(self.size("session.payload_max")).unwrap_or(u32::MAX),
             receipt_delay: self.duration("session.receipt_delay"),
             receipt_batch: self.int("session.receipt_batch") as u32,
+            budget_retry_after: self.duration("session.retry_after"),
             ..edge_session::Config::default()
         };
         for (table, budget) in
             [("session.client_budget", &mut config.client_budget), ("session.server_budget", &mut config.server_budget)]
         {
-            for (name, rate) in
-                [("events", &mut budget.events), ("bytes", &mut budget.bytes), ("datagrams", &mut budget.datagrams)]
-            {
+            for (name, rate) in rates_of(budget) {
                 if let Some(Value::Rate { a_second, burst }) = self.values.get(&format!("{table}.{name}")) {
                     *rate = Rate { a_second: *a_second, burst: *burst };
                 }
             }
+            budget.packets_a_turn = self.int(&format!("{table}.packets_a_turn")) as u32;
             // A packet may bring an event and a few frames about it; whoever may send more events may send more frames.
             let floor = budget.events.a_second.saturating_mul(4);
             budget.frames.a_second = budget.frames.a_second.max(floor);
             budget.frames.burst = budget.frames.burst.max(budget.events.burst.saturating_mul(4));
+            budget.packets.a_second = budget.packets.a_second.max(budget.events.a_second.saturating_mul(2));
+            budget.packets.burst = budget.packets.burst.max(budget.events.burst.saturating_mul(2));
         }
         config.idle_timeout_min = config.idle_timeout_min.min(config.idle_timeout);
         config.idle_timeout_max = config.idle_timeout_max.max(config.idle_timeout);
@@ -257,6 +260,24 @@ impl Resolver<'_> {
         let line = if crate::fields::FIELDS.iter().any(|f| f.path == key) { self.values.line(key) } else { 0 };
         self.problems.push(Problem { line, key: key.into(), what: what.into(), help: help.into() });
     }
+}
+
+/// The rates of a budget by their keys.
+fn rates_of(budget: &mut Budget) -> [(&'static str, &mut Rate); 12] {
+    [
+        ("events", &mut budget.events),
+        ("bytes", &mut budget.bytes),
+        ("datagrams", &mut budget.datagrams),
+        ("strikes", &mut budget.strikes),
+        ("streams", &mut budget.streams),
+        ("resets", &mut budget.resets),
+        ("frames", &mut budget.frames),
+        ("retirements", &mut budget.retirements),
+        ("new_ids", &mut budget.new_ids),
+        ("paths", &mut budget.paths),
+        ("packets", &mut budget.packets),
+        ("reply_bytes", &mut budget.reply_bytes),
+    ]
 }
 
 fn issuer_of(values: &Values, base: &Path) -> Issuer {

@@ -4,10 +4,13 @@
 //! Stops reading where the shard paused a class, the budget is spent, or the client does not read what we say.
 //! Deliberately absent: catalogue, dedupe, rules.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use edge_event::{Class, Seq, UnixMillis};
 use edge_wire::{CloseCode, CloseReason, DatagramEvents, EventFrame, RawFrame};
 
+use crate::budget::Limit;
 use crate::classes::{Admitted, SeqError};
 use crate::context::Context;
 use crate::events::{Arrived, Origin, SessionEvent};
@@ -81,6 +84,14 @@ impl Session {
         }
     }
 
+    /// The player's own budget is spent, by this connection or by another of it.
+    pub(crate) fn slow(&mut self, wait: Duration, context: &mut Context) {
+        context.stats.streams_slowed += 1;
+        let until = Some(context.now + wait);
+        self.slow_until = self.slow_until.max(until);
+        self.over_quota_until = self.over_quota_until.max(until);
+    }
+
     /// Reads what came in datagrams.
     pub(crate) fn read_datagrams(&mut self, context: &mut Context) -> Result<(), CloseReason> {
         while self.phase != Phase::Over {
@@ -101,7 +112,9 @@ impl Session {
         let (budget, now_ns) = (self.budget(context), context.now_ns());
         let bytes = datagram.len() as u32;
         let meters = &mut self.meters;
-        let is_within = meters.datagrams.charge(budget.datagrams, now_ns, 1).is_ok()
+        let is_over_quota = self.over_quota_until.is_some_and(|until| until > context.now);
+        let is_within = !is_over_quota
+            && meters.datagrams.charge(budget.datagrams, now_ns, 1).is_ok()
             && meters.bytes.charge(budget.bytes, now_ns, bytes).is_ok();
         if !is_within {
             return self.strike(context);
@@ -123,7 +136,7 @@ impl Session {
     fn strike(&mut self, context: &mut Context) -> Result<(), CloseReason> {
         context.stats.datagrams_over_budget += 1;
         let (rate, now_ns) = (self.budget(context).strikes, context.now_ns());
-        self.meters.strikes.charge(rate, now_ns, 1).map_err(|_| over_budget("datagrams", context))
+        self.meters.strikes.charge(rate, now_ns, 1).map_err(|_| over_budget(Limit::Datagrams, context))
     }
 
     fn hand_over(&mut self, origin: Origin, event: EventFrame, context: &mut Context) {

@@ -1,52 +1,117 @@
 //! The strict limit on what an unvalidated address can make us send: never more than three times what came from it (RFC
-//! 9000 §8.1).
+//! 9000 §8).
 //!
-//! In: sizes of datagrams from and to the address of a half-open connection. Out: whether one more datagram may leave.
-//! The library stops only when the limit has been reached, so its last datagram can overshoot; here the datagram must
-//! fit whole. Deliberately absent: validated addresses.
+//! In: sizes of datagrams from and to the addresses of one connection, and which of them proved to be real. Out:
+//! whether one more datagram may leave. The library stops only when the limit has been reached, so its last datagram
+//! can overshoot, and it does not count what it sends beside its path; here every datagram must fit whole, wherever it
+//! goes. Deliberately absent: how an address proves to be real (see `departures.rs`), stateless answers (see
+//! `endpoint.rs`).
 
 use std::net::SocketAddr;
 
 use edge_wire::varint;
 
-/// Bytes from and to one address that has not proved that it is there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Addresses beside the current one that a connection's packets may come from, each with bytes of its own. What is
+/// forgotten first is the oldest; with it goes only what it might still have been sent.
+const OTHERS_MAX: usize = 4;
+
+/// Bytes from and to the addresses of one connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AmplificationGuard {
+    /// Where the connection is.
+    current: Address,
+    /// Where else packets came from, and where it was before; the oldest first.
+    others: Vec<Address>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Address {
     remote: SocketAddr,
     validated: bool,
     received_bytes: u64,
     sent_bytes: u64,
 }
 
-impl AmplificationGuard {
-    pub(crate) fn new(remote: SocketAddr, validated: bool) -> AmplificationGuard {
-        AmplificationGuard { remote, validated, received_bytes: 0, sent_bytes: 0 }
+impl Address {
+    fn new(remote: SocketAddr, validated: bool) -> Address {
+        Address { remote, validated, received_bytes: 0, sent_bytes: 0 }
     }
 
-    /// A Handshake packet was understood, or the handshake is complete: its sender received our packets (RFC 9000
-    /// §8.1).
+    fn allows(&self, bytes: usize) -> bool {
+        self.validated || self.sent_bytes + bytes as u64 <= 3 * self.received_bytes
+    }
+}
+
+impl AmplificationGuard {
+    pub(crate) fn new(remote: SocketAddr, validated: bool) -> AmplificationGuard {
+        AmplificationGuard { current: Address::new(remote, validated), others: Vec::new() }
+    }
+
+    /// Where the connection is.
+    pub(crate) fn current(&self) -> SocketAddr {
+        self.current.remote
+    }
+
+    /// The current address proved to be real: what we sent there was read (RFC 9000 §8.1, §8.2).
     pub(crate) fn on_validated(&mut self) {
-        self.validated = true;
+        self.current.validated = true;
     }
 
     pub(crate) fn is_validated(&self) -> bool {
-        self.validated
+        self.current.validated
     }
 
-    /// What comes from elsewhere says nothing about this address.
+    /// Every byte of a datagram counts, understood or not (RFC 9000 §8.1), and says nothing about another address.
     pub(crate) fn on_received(&mut self, remote: SocketAddr, bytes: usize) {
-        if remote == self.remote {
-            self.received_bytes += bytes as u64;
+        let address = if remote == self.current.remote { &mut self.current } else { self.other(remote) };
+        address.received_bytes += bytes as u64;
+    }
+
+    /// The connection is elsewhere from now on. An address that it had validated before is trusted again.
+    pub(crate) fn on_moved(&mut self, remote: SocketAddr) {
+        let to = *self.other(remote);
+        self.others.retain(|other| other.remote != remote);
+        let from = std::mem::replace(&mut self.current, to);
+        if from.validated {
+            // Only the latest real address is of use to come back to.
+            self.others.retain(|other| !other.validated);
         }
+        self.remember(from);
     }
 
-    pub(crate) fn on_sent(&mut self, bytes: usize) {
-        self.sent_bytes += bytes as u64;
+    /// Whether a datagram of `bytes` may leave for the current address.
+    pub(crate) fn allows_here(&self, bytes: usize) -> bool {
+        self.current.allows(bytes)
     }
 
-    /// Whether a datagram of at most `bytes` may leave.
-    pub(crate) fn allows(&self, bytes: usize) -> bool {
-        self.validated || self.sent_bytes + bytes as u64 <= 3 * self.received_bytes
+    /// Whether a datagram of `bytes` may leave for `destination`. If so, it is counted.
+    pub(crate) fn charge(&mut self, destination: SocketAddr, bytes: usize) -> bool {
+        let address = if destination == self.current.remote {
+            Some(&mut self.current)
+        } else {
+            self.others.iter_mut().find(|other| other.remote == destination)
+        };
+        let Some(address) = address.filter(|address| address.allows(bytes)) else { return false };
+        address.sent_bytes += bytes as u64;
+        true
+    }
+
+    fn other(&mut self, remote: SocketAddr) -> &mut Address {
+        let at = match self.others.iter().position(|other| other.remote == remote) {
+            Some(at) => at,
+            None => self.remember(Address::new(remote, false)),
+        };
+        &mut self.others[at]
+    }
+
+    fn remember(&mut self, address: Address) -> usize {
+        if self.others.len() == OTHERS_MAX {
+            // The one real address among them is where a failed move ends.
+            let oldest = self.others.iter().position(|other| !other.validated).unwrap_or(0);
+            self.others.remove(oldest);
+        }
+        self.others.push(address);
+        self.others.len() - 1
     }
 }
 
@@ -69,7 +134,13 @@ pub(crate) fn is_lone_handshake_packet(datagram: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn address(n: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, n], 4433))
+    }
 
     #[test]
     fn a_lone_handshake_packet_is_told_from_company() {
@@ -84,15 +155,63 @@ mod tests {
 
     #[test]
     fn a_datagram_fits_whole_or_waits() {
-        let remote = "192.0.2.1:4433".parse().unwrap();
-        let mut guard = AmplificationGuard::new(remote, false);
-        assert!(!guard.allows(1));
-        guard.on_received(remote, 1200);
-        guard.on_received("192.0.2.2:4433".parse().unwrap(), 100_000);
-        assert!(guard.allows(3600) && !guard.allows(3601));
-        guard.on_sent(2500);
-        assert!(guard.allows(1100) && !guard.allows(1101));
+        let mut guard = AmplificationGuard::new(address(1), false);
+        assert!(!guard.allows_here(1));
+        guard.on_received(address(1), 1200);
+        guard.on_received(address(2), 100_000);
+        assert!(guard.allows_here(3600) && !guard.allows_here(3601));
+        assert!(guard.charge(address(1), 2500));
+        assert!(guard.allows_here(1100) && !guard.allows_here(1101));
+        assert!(!guard.charge(address(1), 1101) && guard.charge(address(1), 1100), "a refusal costs nothing");
         guard.on_validated();
-        assert!(guard.allows(1_000_000));
+        assert!(guard.charge(address(1), 1_000_000));
+    }
+
+    #[test]
+    fn nobody_moves_the_trust_in_one_address_to_another() {
+        let mut guard = AmplificationGuard::new(address(1), true);
+        assert!(!guard.charge(address(2), 1), "nothing came from there");
+        guard.on_received(address(2), 40);
+        assert!(guard.charge(address(2), 100) && !guard.charge(address(2), 21));
+        guard.on_moved(address(2));
+        assert!(!guard.is_validated() && guard.allows_here(20) && !guard.allows_here(21), "what was sent counts on");
+        assert!(guard.charge(address(1), 5000), "where it was before is real");
+        guard.on_moved(address(1));
+        assert!(guard.is_validated());
+    }
+
+    #[test]
+    fn many_addresses_take_no_memory_and_push_no_real_one_out() {
+        let mut guard = AmplificationGuard::new(address(1), true);
+        guard.on_moved(address(2));
+        for n in 3..200 {
+            guard.on_received(address(n), 10);
+            assert!(!guard.charge(address(n), 31) && guard.charge(address(n), 30));
+        }
+        assert_eq!(guard.others.len(), OTHERS_MAX);
+        assert!(guard.charge(address(1), 5000));
+    }
+
+    proptest! {
+        /// Whatever moves and whoever sends: no address that is not real gets more than three times what it sent.
+        #[test]
+        fn never_more_than_three_times(steps in prop::collection::vec((0u8..7, 0u8..4, 1usize..3000), 1..400)) {
+            let mut guard = AmplificationGuard::new(address(0), false);
+            let (mut received, mut sent, mut real) = ([0usize; 7], [0usize; 7], [false; 7]);
+            for (n, verb, bytes) in steps {
+                match verb {
+                    0 => { guard.on_received(address(n), bytes); received[usize::from(n)] += bytes; }
+                    1 => if guard.current() != address(n) { guard.on_moved(address(n)) },
+                    2 if bytes < 100 => {
+                        guard.on_validated();
+                        real[(0..7).find(|n| address(*n as u8) == guard.current()).unwrap()] = true;
+                    }
+                    _ => if guard.charge(address(n), bytes) { sent[usize::from(n)] += bytes },
+                }
+                for n in 0..7 {
+                    prop_assert!(real[n] || sent[n] <= 3 * received[n], "{n}: {} for {}", sent[n], received[n]);
+                }
+            }
+        }
     }
 }

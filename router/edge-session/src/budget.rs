@@ -32,8 +32,17 @@ pub struct Budget {
     pub resets: Rate,
     /// QUIC frames of any kind but padding; tiny frames are how a peer buys our CPU cheaply. Past it: close.
     pub frames: Rate,
-    /// Connection ids the client may retire, 100 a minute by default. Past it: close.
+    /// Connection ids the client may retire, 100 and then one a second by default. Past it: close.
     pub retirements: Rate,
+    /// Connection ids the client may announce. Past it: close.
+    pub new_ids: Rate,
+    /// Paths: questions whether one works, each answered with a full datagram, and changes of the client's address. Past
+    /// it: close.
+    pub paths: Rate,
+    /// UDP datagrams read. Past it: they are not read; anybody who saw the connection id can send them.
+    pub packets: Rate,
+    /// The same in one turn of the shard's loop: what one connection can make the others wait.
+    pub packets_a_turn: u32,
     /// Datagrams dropped for a budget before the connection is closed.
     pub strikes: Rate,
     /// Bytes of replies we send to it. Past it: the reply is dropped.
@@ -50,7 +59,12 @@ impl Budget {
             streams: Rate { a_second: 2, burst: 32 },
             resets: Rate { a_second: 20, burst: 200 },
             frames: Rate { a_second: 5_000, burst: 20_000 },
-            retirements: Rate { a_second: 2, burst: 100 },
+            retirements: Rate { a_second: 1, burst: 100 },
+            new_ids: Rate { a_second: 1, burst: 100 },
+            paths: Rate { a_second: 1, burst: 32 },
+            packets: Rate { a_second: 2_000, burst: 4_000 },
+            // What the largest window fits into, twice.
+            packets_a_turn: 256,
             strikes: Rate { a_second: 100, burst: 2_000 },
             reply_bytes: Rate { a_second: 32 * 1024, burst: 256 * 1024 },
         }
@@ -65,7 +79,11 @@ impl Budget {
             streams: Rate { a_second: 2, burst: 32 },
             resets: Rate { a_second: 20, burst: 200 },
             frames: Rate { a_second: 400_000, burst: 800_000 },
-            retirements: Rate { a_second: 2, burst: 100 },
+            retirements: Rate { a_second: 1, burst: 100 },
+            new_ids: Rate { a_second: 1, burst: 100 },
+            paths: Rate { a_second: 1, burst: 32 },
+            packets: Rate { a_second: 200_000, burst: 400_000 },
+            packets_a_turn: 4_096,
             strikes: Rate { a_second: 10_000, burst: 200_000 },
             reply_bytes: Rate { a_second: 1024 * 1024, burst: 4 * 1024 * 1024 },
         }
@@ -80,6 +98,9 @@ impl Budget {
             self.resets,
             self.frames,
             self.retirements,
+            self.new_ids,
+            self.paths,
+            self.packets,
             self.strikes,
             self.reply_bytes,
         ];
@@ -91,13 +112,58 @@ impl Budget {
                 "each rate 1..=1000000000 a second with a burst of at least 1",
             )?;
         }
-        Ok(())
+        ensure(self.packets_a_turn >= 16, field, self.packets_a_turn, "at least 16 packets a turn")
+    }
+}
+
+/// A limit whose passing closes a connection with `BUDGET_EXCEEDED`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    /// Datagrams with events kept coming past their budget.
+    Datagrams,
+    /// Streams opened.
+    Streams,
+    /// Streams reset or stopped.
+    Resets,
+    /// Frames of any kind.
+    Frames,
+    /// Connection ids retired.
+    RetiredIds,
+    /// Connection ids announced.
+    NewIds,
+    /// Paths asked about, addresses changed.
+    Paths,
+}
+
+impl Limit {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Limit; 7] = [
+        Limit::Datagrams,
+        Limit::Streams,
+        Limit::Resets,
+        Limit::Frames,
+        Limit::RetiredIds,
+        Limit::NewIds,
+        Limit::Paths,
+    ];
+
+    /// A stable word for metrics and the reason of the close.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Limit::Datagrams => "datagrams",
+            Limit::Streams => "streams",
+            Limit::Resets => "resets",
+            Limit::Frames => "frames",
+            Limit::RetiredIds => "retired_connection_ids",
+            Limit::NewIds => "new_connection_ids",
+            Limit::Paths => "paths",
+        }
     }
 }
 
 /// One meter: the theoretical arrival time of the next unit, in nanoseconds since the shard's origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Gcra {
+pub struct Gcra {
     theoretical_ns: u64,
 }
 
@@ -105,7 +171,10 @@ impl Gcra {
     /// Charges `cost` units, or says how long to wait until they would pass; a refused charge costs nothing.
     ///
     /// A cost above the burst passes when the meter is empty, so that one large thing is never refused for ever.
-    pub(crate) fn charge(&mut self, rate: Rate, now_ns: u64, cost: u32) -> Result<(), Duration> {
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn charge(&mut self, rate: Rate, now_ns: u64, cost: u32) -> Result<(), Duration> {
         let a_second = u64::from(rate.a_second);
         let tolerance_ns = u64::from(rate.burst) * 1_000_000_000 / a_second;
         let cost_ns = u64::from(cost) * 1_000_000_000 / a_second;
@@ -119,11 +188,16 @@ impl Gcra {
     }
 
     /// Charges `cost` units whatever the burst, and says how long to wait until the debt is back within it.
-    pub(crate) fn owe(&mut self, rate: Rate, now_ns: u64, cost: u32) -> Option<Duration> {
+    pub fn owe(&mut self, rate: Rate, now_ns: u64, cost: u32) -> Option<Duration> {
         let a_second = u64::from(rate.a_second);
         self.theoretical_ns = self.theoretical_ns.max(now_ns) + u64::from(cost) * 1_000_000_000 / a_second;
         let tolerance_ns = u64::from(rate.burst) * 1_000_000_000 / a_second;
         (self.theoretical_ns - now_ns).checked_sub(tolerance_ns + 1).map(|debt_ns| Duration::from_nanos(debt_ns + 1))
+    }
+
+    /// Whether nothing is charged any more: the meter is as good as a new one.
+    pub fn is_idle(&self, now_ns: u64) -> bool {
+        self.theoretical_ns <= now_ns
     }
 }
 
@@ -137,6 +211,9 @@ pub(crate) struct Meters {
     pub(crate) resets: Gcra,
     pub(crate) frames: Gcra,
     pub(crate) retirements: Gcra,
+    pub(crate) new_ids: Gcra,
+    pub(crate) paths: Gcra,
+    pub(crate) packets: Gcra,
     pub(crate) strikes: Gcra,
     pub(crate) reply_bytes: Gcra,
 }

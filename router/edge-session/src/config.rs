@@ -16,7 +16,8 @@ use crate::transport::TransportLimits;
 /// Limits and deadlines of one shard's sessions.
 ///
 /// # Defaults
-/// * handshake and HELLO within 3 s each, a partial frame within 5 s, idle after 15 s (a client may ask for 5 to 60 s)
+/// * handshake and HELLO within 3 s each, a partial frame within 5 s, our words read within 10 s, idle after 15 s (a
+///   client may ask for 5 to 60 s)
 /// * Retry above 64 unvalidated half-open connections, Initials dropped above 4,096 handshakes, 60,000 connections a
 ///   shard
 /// * 256 outstanding events a class, payloads up to 16 KiB
@@ -34,6 +35,8 @@ pub struct Config {
     pub hello_deadline: Duration,
     /// From the first byte of a frame (or of a stream's head) to its last.
     pub frame_deadline: Duration,
+    /// How long what we say may wait for a client that does not read.
+    pub write_deadline: Duration,
     /// Silence after which a session ends, where HELLO names none.
     pub idle_timeout: Duration,
     /// The shortest idle timeout a client may ask for.
@@ -76,6 +79,7 @@ impl Default for Config {
             handshake_deadline: Duration::from_secs(3),
             hello_deadline: Duration::from_secs(3),
             frame_deadline: Duration::from_secs(5),
+            write_deadline: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(15),
             idle_timeout_min: Duration::from_secs(5),
             idle_timeout_max: Duration::from_secs(60),
@@ -120,6 +124,7 @@ impl Config {
             ("handshake_deadline", self.handshake_deadline),
             ("hello_deadline", self.hello_deadline),
             ("frame_deadline", self.frame_deadline),
+            ("write_deadline", self.write_deadline),
         ] {
             ensure(short.contains(&value), field, format!("{value:?}"), "100 ms to 60 s")?;
         }

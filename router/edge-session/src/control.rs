@@ -209,7 +209,7 @@ impl Session {
             self.push_receipts(context);
         }
         let Some(control) = self.streams.control_id() else { return };
-        if self.outbox.flush(&mut self.conn, control).is_err() {
+        if self.outbox.flush(&mut self.conn, control, context.now).is_err() {
             self.close(&control_gone(), context);
         }
     }

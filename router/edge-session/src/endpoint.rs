@@ -66,14 +66,14 @@ impl Sessions {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 let index = index_of(handle);
                 if let Some(session) = self.table.at(index) {
-                    session.guard.on_received(arrival.remote, bytes);
-                    session.on_datagram(event, is_handshake, &self.context);
+                    session.on_datagram(event, arrival.remote, bytes, is_handshake, &mut self.context);
                     self.mark_dirty(index);
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.on_incoming(incoming, bytes),
             Some(DatagramEvent::Response(transmit)) => self.answer(&transmit, bytes),
-            None => {}
+            // Noise, or part of nothing that we know.
+            None => self.context.stats.datagrams_ignored += 1,
         }
         Handled::Here
     }
@@ -132,6 +132,11 @@ impl Sessions {
     /// Ends the session because a newer connection of its producer was welcomed, here or on another shard.
     pub fn supersede(&mut self, key: SessionKey) {
         self.close(key, &CloseReason::new(CloseCode::Superseded, ""));
+    }
+
+    /// All connections of the player together sent too much: reads nothing of it for `wait`, and drops its datagrams.
+    pub fn slow(&mut self, key: SessionKey, wait: Duration) {
+        self.with(key, |session, context| session.slow(wait, context));
     }
 
     /// Ends a session with any code.
@@ -257,15 +262,7 @@ impl Sessions {
     fn transmit(&mut self, index: u32, out: &mut Vec<u8>) -> Option<Departure> {
         let session = self.table.at(index)?;
         session.speak(&mut self.context);
-        let now = self.context.now;
-        let segments = if session.guard.is_validated() { self.context.config.transport.segments_max } else { 1 };
-        if !session.guard.allows(usize::from(session.conn.current_mtu())) {
-            self.context.stats.amplification_held += 1;
-            return None;
-        }
-        let transmit = session.conn.poll_transmit(now, segments, out)?;
-        session.guard.on_sent(transmit.size);
-        Some(departure(&transmit))
+        session.poll_transmit(&mut self.context, out).map(|transmit| departure(&transmit))
     }
 
     /// Everything that could be sent was: looks after what sending changed.
@@ -293,10 +290,18 @@ impl Sessions {
 
     /// Queues a stateless answer to a datagram of `cause_bytes`, never more than three times its size.
     pub(crate) fn answer(&mut self, transmit: &Transmit, cause_bytes: usize) {
-        if transmit.size <= 3 * cause_bytes && self.answers.len() < ANSWERS_MAX {
-            let bytes = self.scratch[..transmit.size].to_vec();
-            self.answers.push_back((departure(transmit), bytes));
+        if transmit.size > 3 * cause_bytes || self.answers.len() >= ANSWERS_MAX {
+            self.context.stats.answers_lost += 1;
+            return;
         }
+        let bytes = self.scratch[..transmit.size].to_vec();
+        match bytes[..] {
+            // A long header; version 0 is Version Negotiation's (RFC 8999 §6).
+            [first, 0, 0, 0, 0, ..] if first & 0x80 != 0 => self.context.stats.versions_negotiated += 1,
+            [first, ..] if first & 0x80 == 0 => self.context.stats.resets_sent += 1,
+            _ => {}
+        }
+        self.answers.push_back((departure(transmit), bytes));
     }
 }
 

@@ -14,6 +14,8 @@ use edge_event::{Class, ConnInfo, EventTypeId, ProducerKey, Seq, ShardId, UnixMi
 use edge_wire::limits::CATALOGUE_DIGEST_BYTES;
 use edge_wire::{CloseCode, MoveReason};
 
+use crate::budget::Limit;
+
 /// Names a session of this shard. A key whose session has ended names nothing for ever, so a late answer is harmless.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
@@ -241,6 +243,36 @@ pub struct Stats {
     pub replies_dropped: u64,
     /// Connections closed by us for a fault of the client.
     pub violations: u64,
-    /// Transmits held back because the address is not validated and 3.00 times what it sent was reached.
+    /// Times that nothing was sent because the address is not validated and a full datagram would pass 3.00 times what
+    /// it sent.
     pub amplification_held: u64,
+    /// Datagrams lost because they would have passed it.
+    pub amplification_dropped: u64,
+    /// Initials whose contents did not verify, or that no handshake can begin with.
+    pub initials_unreadable: u64,
+    /// Datagrams that belong to nothing: noise, too short, of connections that are no more.
+    pub datagrams_ignored: u64,
+    /// Datagrams of a connection that were not read: too many in a turn or a second, or its budget was spent.
+    pub datagrams_unread: u64,
+    /// Version Negotiation packets sent.
+    pub versions_negotiated: u64,
+    /// Stateless resets sent.
+    pub resets_sent: u64,
+    /// Stateless answers that were lost: too many at once, or larger than three times their cause.
+    pub answers_lost: u64,
+    /// Times that a connection came to another address.
+    pub address_changes: u64,
+    /// Connections closed by the QUIC stack for a violation of RFC 9000.
+    pub transport_violations: u64,
+    /// Connections closed by us, by [`CloseCode::ALL`].
+    pub closed: [u64; CloseCode::ALL.len()],
+    /// Of them, those whose budget was spent, by [`Limit::ALL`].
+    pub over_budget: [u64; Limit::ALL.len()],
+}
+
+impl Stats {
+    pub(crate) fn on_close(&mut self, code: CloseCode) {
+        let rows = CloseCode::ALL.iter().zip(&mut self.closed);
+        rows.filter(|(row, _)| **row == code).for_each(|(_, count)| *count += 1);
+    }
 }

@@ -75,6 +75,7 @@ impl Sessions {
                 self.mark_dirty(index);
             }
             Err(error) => {
+                self.context.stats.initials_unreadable += 1;
                 if let Some(transmit) = error.response {
                     self.answer(&transmit, bytes);
                 }

@@ -29,6 +29,7 @@ mod classes;
 pub mod config;
 mod context;
 mod control;
+mod departures;
 mod endpoint;
 pub mod events;
 mod frames;
@@ -46,7 +47,7 @@ pub mod transport;
 #[cfg(test)]
 mod tests;
 
-pub use budget::{Budget, Rate};
+pub use budget::{Budget, Gcra, Limit, Rate};
 pub use cid::{CID_BYTES, CidKey, Slot};
 pub use config::{Config, ConfigError};
 pub use endpoint::Sessions;

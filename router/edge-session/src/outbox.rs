@@ -3,6 +3,8 @@
 //! In: frames. Out: bytes, as fast as the client lets us. Deliberately absent: which frames, and what to do when too
 //! much waits.
 
+use std::time::Instant;
+
 use edge_wire::{EncodeError, ServerFrame};
 use quinn_proto::{Connection, StreamId, WriteError};
 
@@ -14,6 +16,8 @@ const KEPT_BYTES: usize = 4 * 1024;
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     written: usize,
+    /// Since when the client lets nothing be written although something waits.
+    stuck_since: Option<Instant>,
     /// Finish the stream when all is written.
     last: bool,
     finished: bool,
@@ -38,14 +42,26 @@ impl Outbox {
         self.bytes.len() - self.written
     }
 
-    pub(crate) fn flush(&mut self, conn: &mut Connection, control: StreamId) -> Result<(), ControlGone> {
+    pub(crate) fn stuck_since(&self) -> Option<Instant> {
+        self.stuck_since
+    }
+
+    pub(crate) fn flush(&mut self, conn: &mut Connection, control: StreamId, now: Instant) -> Result<(), ControlGone> {
         while self.written < self.bytes.len() {
             match conn.send_stream(control).write(&self.bytes[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(WriteError::Blocked) => return Ok(()),
+                Ok(count) => {
+                    self.written += count;
+                    self.stuck_since = None;
+                }
+                Err(WriteError::Blocked) => {
+                    self.stuck_since.get_or_insert(now);
+                    self.give_back();
+                    return Ok(());
+                }
                 Err(WriteError::Stopped(_) | WriteError::ClosedStream) => return Err(ControlGone),
             }
         }
+        self.stuck_since = None;
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.written = 0;
@@ -53,5 +69,14 @@ impl Outbox {
             conn.send_stream(control).finish().map_err(|_| ControlGone)?;
         }
         Ok(())
+    }
+
+    /// A client that reads slowly, and never everything, must not keep what it has read.
+    fn give_back(&mut self) {
+        if self.written >= KEPT_BYTES.max(self.waiting_bytes()) {
+            self.bytes.drain(..self.written);
+            self.bytes.shrink_to(2 * self.bytes.len());
+            self.written = 0;
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! context, bytes in the connection. The frames are understood in `control.rs` and `admission.rs`. Deliberately absent:
 //! the endpoint, queues, other sessions.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,11 @@ use edge_wire::{CloseCode, CloseReason};
 use quinn_proto::{Connection, ConnectionError, ConnectionEvent, Event, StreamEvent, VarInt};
 
 use crate::amplify::AmplificationGuard;
-use crate::budget::{Budget, Meters};
+use crate::budget::{Budget, Limit, Meters};
 use crate::classes::ClassState;
 use crate::context::Context;
 use crate::events::{Ended, SessionEvent, SessionKey};
-use crate::frames::FrameCounts;
+use crate::frames::{Load, all_frames};
 use crate::outbox::Outbox;
 use crate::streams::Streams;
 use crate::timers::{Scheduled, Wheel};
@@ -78,6 +79,8 @@ pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) conn: Connection,
     pub(crate) guard: AmplificationGuard,
+    /// The library may have something to send that is no full datagram, or not for the current address.
+    pub(crate) ask_once: bool,
     pub(crate) scheduled: Scheduled,
     /// Whether it is queued for work, for sending.
     pub(crate) is_dirty: bool,
@@ -89,14 +92,12 @@ pub(crate) struct Session {
     pub(crate) established: Option<Box<Established>>,
     /// Streams are not read until then.
     pub(crate) slow_until: Option<Instant>,
+    /// Datagram events are dropped until then: all connections of the player together sent too much.
+    pub(crate) over_quota_until: Option<Instant>,
+    /// What reading its packets cost us.
+    pub(crate) load: Load,
     last_heard: Instant,
-    /// Datagrams since frames were counted.
-    uncounted_datagrams: u32,
-    counted: FrameCounts,
 }
-
-/// Counting frames copies half a kilobyte, so it is done every so many datagrams.
-const COUNT_EVERY_DATAGRAMS: u32 = 16;
 
 impl Session {
     pub(crate) fn new(key: SessionKey, conn: Connection, guard: AmplificationGuard, context: &mut Context) -> Session {
@@ -106,6 +107,7 @@ impl Session {
             key,
             conn,
             guard,
+            ask_once: false,
             scheduled: Scheduled::default(),
             is_dirty: false,
             is_sending: false,
@@ -115,24 +117,46 @@ impl Session {
             meters: Meters::default(),
             established: None,
             slow_until: None,
+            over_quota_until: None,
+            load: Load::default(),
             last_heard: context.now,
-            uncounted_datagrams: 0,
-            counted: FrameCounts::default(),
         }
     }
 
     /// A datagram came. `is_handshake`: it is one Handshake packet and nothing else.
-    pub(crate) fn on_datagram(&mut self, event: ConnectionEvent, is_handshake: bool, context: &Context) {
-        self.last_heard = context.now;
-        self.uncounted_datagrams += 1;
-        if self.guard.is_validated() || !is_handshake {
-            return self.conn.handle_event(event);
+    pub(crate) fn on_datagram(
+        &mut self,
+        event: ConnectionEvent,
+        from: SocketAddr,
+        bytes: usize,
+        is_handshake: bool,
+        context: &mut Context,
+    ) {
+        self.guard.on_received(from, bytes);
+        if !self.may_take(context) {
+            return;
         }
-        let before = FrameCounts::of(&self.conn).all;
+        self.last_heard = context.now;
+        if self.guard.is_validated() {
+            self.conn.handle_event(event);
+        } else {
+            self.on_unproven_datagram(event, is_handshake);
+        }
+        self.follow_address(context);
+        self.count_datagram(bytes, context);
+    }
+
+    /// Where the address is not known to be real, a datagram may prove that it is.
+    fn on_unproven_datagram(&mut self, event: ConnectionEvent, is_handshake: bool) {
+        let before = self.conn.stats().frame_rx;
+        let frames_before = all_frames(&before);
         self.conn.handle_event(event);
-        if FrameCounts::of(&self.conn).all > before {
+        let after = self.conn.stats().frame_rx;
+        if is_handshake && all_frames(&after) > frames_before {
             self.guard.on_validated();
         }
+        // Whether it was the right answer shows in the next packet: see `departures.rs`.
+        self.ask_once |= after.path_response > before.path_response;
     }
 
     /// Works off what the connection has to say.
@@ -140,15 +164,21 @@ impl Session {
         while let Some(event) = self.conn.poll() {
             self.on_quic_event(event, context);
         }
-        if self.uncounted_datagrams >= COUNT_EVERY_DATAGRAMS {
-            self.charge_frames(context);
-        }
+        self.load.end_turn();
         let outcome = self
-            .read_control(context)
+            .check_load(context)
+            .and_then(|()| self.read_control(context))
             .and_then(|()| self.read_events(context))
             .and_then(|()| self.read_datagrams(context));
         if let Err(reason) = outcome {
             self.close(&reason, context);
+        }
+    }
+
+    fn check_load(&self, context: &mut Context) -> Result<(), CloseReason> {
+        match self.load.spent() {
+            Some(limit) if self.phase != Phase::Over => Err(over_budget(limit, context)),
+            _ => Ok(()),
         }
     }
 
@@ -159,6 +189,9 @@ impl Session {
                 Ok(())
             }
             Event::ConnectionLost { reason } => {
+                if matches!(reason, ConnectionError::TransportError(_)) {
+                    context.stats.transport_violations += 1;
+                }
                 self.end(ended_by(&reason), context);
                 Ok(())
             }
@@ -186,7 +219,7 @@ impl Session {
                 let accepted = self.streams.accept(&mut self.conn, dir, payload_bytes_max)?;
                 let (rate, now_ns) = (self.budget(context).streams, context.now_ns());
                 let charged = self.meters.streams.charge(rate, now_ns, accepted);
-                charged.map_err(|_| over_budget("streams", context))
+                charged.map_err(|_| over_budget(Limit::Streams, context))
             }
             StreamEvent::Readable { id } => {
                 self.streams.on_readable(id);
@@ -206,30 +239,6 @@ impl Session {
         }
     }
 
-    /// Tiny frames, resets and retirements cost us more than their sender.
-    fn charge_frames(&mut self, context: &mut Context) {
-        self.uncounted_datagrams = 0;
-        let counts = FrameCounts::of(&self.conn);
-        let (budget, now_ns, before) = (self.budget(context), context.now_ns(), self.counted);
-        self.counted = counts;
-        let since = |now: u64, before: u64| u32::try_from(now - before).unwrap_or(u32::MAX);
-        let meters = &mut self.meters;
-        let spent = if meters.frames.charge(budget.frames, now_ns, since(counts.all, before.all)).is_err() {
-            "frames"
-        } else if meters.resets.charge(budget.resets, now_ns, since(counts.resets, before.resets)).is_err() {
-            "resets"
-        } else if meters
-            .retirements
-            .charge(budget.retirements, now_ns, since(counts.retirements, before.retirements))
-            .is_err()
-        {
-            "retired connection ids"
-        } else {
-            return;
-        };
-        self.close(&over_budget(spent, context), context);
-    }
-
     pub(crate) fn budget(&self, context: &Context) -> Budget {
         match &self.established {
             Some(who) if who.info.provenance == Provenance::Server => context.config.server_budget,
@@ -241,6 +250,7 @@ impl Session {
     pub(crate) fn on_time(&mut self, context: &mut Context) -> Fate {
         if self.conn.poll_timeout().is_some_and(|at| at <= context.now) {
             self.conn.handle_timeout(context.now);
+            self.follow_address(context);
         }
         if self.slow_until.is_some_and(|at| at <= context.now) {
             self.slow_until = None;
@@ -264,12 +274,17 @@ impl Session {
     }
 
     //= protocol.md#stream-4
+    //= protocol.md#stream-5
     //= protocol.md#move-2
     fn overdue(&self, context: &Context) -> Option<CloseReason> {
         let now = context.now;
         let partial = self.streams.partial_since().map(|since| since + context.config.frame_deadline);
         if partial.is_some_and(|at| at <= now) {
             return Some(CloseReason::new(CloseCode::StreamTimeout, "a frame began and did not end"));
+        }
+        let unread = self.outbox.stuck_since().map(|since| since + context.config.write_deadline);
+        if unread.is_some_and(|at| at <= now) {
+            return Some(CloseReason::new(CloseCode::StreamTimeout, "the control stream is not read"));
         }
         let who = self.established.as_ref()?;
         if who.move_deadline.is_some_and(|at| at <= now) {
@@ -289,12 +304,13 @@ impl Session {
             Phase::Answer | Phase::Live | Phase::Over => None,
         };
         let partial = self.streams.partial_since().map(|since| since + context.config.frame_deadline);
+        let unread = self.outbox.stuck_since().map(|since| since + context.config.write_deadline);
         let who = self.established.as_ref().map(|who| {
             let idle = self.last_heard + who.idle_timeout;
             [Some(who.ends), Some(idle), who.receipts_due, who.move_deadline].into_iter().flatten()
         });
         let quic = self.conn.poll_timeout();
-        let all = [quic, own, partial, self.slow_until].into_iter().flatten();
+        let all = [quic, own, partial, unread, self.slow_until].into_iter().flatten();
         all.chain(who.into_iter().flatten()).min()
     }
 
@@ -313,6 +329,7 @@ impl Session {
         if reason.code.info().fault == Fault::Client && !matches!(self.phase, Phase::Leaving { .. }) {
             context.stats.violations += 1;
         }
+        context.stats.on_close(reason.code);
         let code = VarInt::from_u32(reason.code.number());
         self.conn.close(context.now, code, Bytes::from(reason.phrase()));
         self.end(Ended::ByUs(reason.code), context);
@@ -335,9 +352,11 @@ impl Session {
     }
 }
 
-pub(crate) fn over_budget(what: &str, context: &Context) -> CloseReason {
+pub(crate) fn over_budget(limit: Limit, context: &mut Context) -> CloseReason {
+    context.stats.over_budget[limit as usize] += 1;
     let retry_after_ms = Some(context.config.budget_retry_after.as_millis() as u64);
-    CloseReason { code: CloseCode::BudgetExceeded, retry_after_ms, detail: format!("budget of {what}") }
+    let detail = format!("budget of {}", limit.word().replace('_', " "));
+    CloseReason { code: CloseCode::BudgetExceeded, retry_after_ms, detail }
 }
 
 pub(crate) fn control_gone() -> CloseReason {

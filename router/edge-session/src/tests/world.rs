@@ -19,6 +19,8 @@ use quinn_proto::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::pen::{Pen, Space};
+use super::rude::Rude;
 use crate::token::maker::{Maker, NOW_S, claims};
 use crate::{
     Arrival, Arrived, Config, Ended, Handled, Origin, SessionEvent, SessionKey, Sessions, SharedKeys, TokenTimes,
@@ -63,7 +65,7 @@ fn tls_of((certificate, key): &Identity) -> rustls::ServerConfig {
     tls
 }
 
-fn client_config(alpn: &[u8]) -> ClientConfig {
+fn client_config(alpn: &[u8], pen: &Pen) -> ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(identity(false).0.clone()).unwrap();
     roots.add(identity(true).0.clone()).unwrap();
@@ -74,9 +76,10 @@ fn client_config(alpn: &[u8]) -> ClientConfig {
         .with_root_certificates(roots)
         .with_no_client_auth();
     tls.alpn_protocols = vec![alpn.to_vec()];
-    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut config = ClientConfig::new(pen.around(QuicClientConfig::try_from(tls).unwrap()));
     let mut transport = TransportConfig::default();
     transport.max_idle_timeout(None);
+    transport.congestion_controller_factory(Arc::new(Rude));
     config.transport_config(Arc::new(transport));
     config
 }
@@ -104,18 +107,24 @@ pub(super) struct World {
     /// What is answered to HELLO; `None`: nothing.
     pub(super) welcome: Option<Welcome>,
     pub(super) completes: bool,
-    /// Bytes to and from clients' addresses, for amplification.
+    /// Datagrams that came to another shard than their connection's.
     pub(super) foreign: u64,
+    /// What was sent to addresses where no client is.
+    pub(super) strays: Vec<(SocketAddr, usize)>,
 }
 
 pub(super) struct Client {
     pub(super) endpoint: Endpoint,
     pub(super) conn: Connection,
+    /// Writes other frames into its packets.
+    pub(super) pen: Pen,
     handle: ConnectionHandle,
     pub(super) address: SocketAddr,
     /// The shard to which the kernel would steer its address.
     pub(super) steered_to: usize,
     pub(super) muted: bool,
+    /// What the server sends does not arrive.
+    pub(super) deaf: bool,
     pub(super) sent_bytes: usize,
     pub(super) received_bytes: usize,
     control: Option<StreamId>,
@@ -160,6 +169,7 @@ impl World {
             welcome: Some(Welcome { revision: 7, ..Welcome::default() }),
             completes: true,
             foreign: 0,
+            strays: Vec::new(),
         }
     }
 
@@ -171,17 +181,22 @@ impl World {
     pub(super) fn connect_with(&mut self, alpn: &[u8]) -> usize {
         let number = self.clients.len();
         let mut config = EndpointConfig::default();
-        config.rng_seed(Some([number as u8 + 100; 32]));
+        let mut seed = [100; 32];
+        seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        config.rng_seed(Some(seed));
         let mut endpoint = Endpoint::new(Arc::new(config), None, false, None);
         let server = "198.51.100.1:443".parse().unwrap();
-        let (handle, conn) = endpoint.connect(self.now, client_config(alpn), server, "edge.test").unwrap();
+        let pen = Pen::default();
+        let (handle, conn) = endpoint.connect(self.now, client_config(alpn, &pen), server, "edge.test").unwrap();
         self.clients.push(Client {
             endpoint,
             conn,
+            pen,
             handle,
             address: SocketAddr::from(([192, 0, 2, 1], 10_000 + number as u16)),
             steered_to: 0,
             muted: false,
+            deaf: false,
             sent_bytes: 0,
             received_bytes: 0,
             control: None,
@@ -228,6 +243,25 @@ impl World {
         }
     }
 
+    /// A sealed packet of a client, not yet delivered, that says `frames` and then padding up to about `bytes`.
+    pub(super) fn inked(&mut self, client: usize, frames: &[u8], bytes: usize) -> BytesMut {
+        self.exchange();
+        let client = &mut self.clients[client];
+        client.pen.write(Space::Data, frames);
+        client.send_datagram(vec![0; frames.len().max(bytes)]);
+        let mut out = Vec::new();
+        let transmit = client.conn.poll_transmit(self.now, 1, &mut out).expect("a datagram waits");
+        BytesMut::from(&out[..transmit.size])
+    }
+
+    /// A client says `frames` in a packet of at least `bytes`, and whatever follows from it happens.
+    pub(super) fn say(&mut self, client: usize, frames: &[u8], bytes: usize) {
+        let packet = self.inked(client, frames, bytes);
+        let (shard, address) = (self.clients[client].steered_to, self.clients[client].address);
+        self.deliver(shard, address, packet);
+        self.exchange();
+    }
+
     fn client_speaks(&mut self, at: usize) -> bool {
         let mut spoke = false;
         self.clients[at].read(self.now);
@@ -272,7 +306,11 @@ impl World {
             let stride = departure.segment_size.unwrap_or(out.len());
             if let Some(client) = self.clients.iter_mut().find(|client| client.address == departure.destination) {
                 client.received_bytes += out.len();
-                client.inbox.extend(out.chunks(stride).map(BytesMut::from));
+                if !client.deaf {
+                    client.inbox.extend(out.chunks(stride).map(BytesMut::from));
+                }
+            } else {
+                self.strays.push((departure.destination, out.len()));
             }
             out.clear();
         }
@@ -380,6 +418,14 @@ impl Client {
         }
     }
 
+    /// The transport's error code with which the server closed (RFC 9000 §20.1).
+    pub(super) fn violated(&self) -> u64 {
+        match &self.lost {
+            Some(ConnectionError::ConnectionClosed(close)) => u64::from(close.error_code),
+            other => panic!("not closed for a violation: {other:?}"),
+        }
+    }
+
     pub(super) fn open(&mut self, dir: Dir, bytes: &[u8]) -> StreamId {
         let id = self.conn.streams().open(dir).expect("the limit of streams is not reached");
         self.write(id, bytes);
@@ -388,6 +434,11 @@ impl Client {
 
     pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) {
         assert_eq!(self.conn.send_stream(id).write(bytes), Ok(bytes.len()));
+    }
+
+    /// Whether its control stream is open.
+    pub(super) fn is_introduced(&self) -> bool {
+        self.control.is_some()
     }
 
     pub(super) fn control(&self) -> StreamId {

@@ -18,8 +18,8 @@ codes! {
         0x109 CreditExceeded "CREDIT_EXCEEDED", Client, No, "An event came beyond the credit of its class.", "Wait for CREDIT.";
         0x10a LimitExceeded "LIMIT_EXCEEDED", Client, No, "A count, length or number inside a frame exceeds its limit.", "Fix the client; see the table of limits.";
         0x200 HelloTimeout "HELLO_TIMEOUT", Client, Later, "HELLO did not come within its deadline.", "Send HELLO right after the handshake; retry with back-off.";
-        0x201 StreamTimeout "STREAM_TIMEOUT", Client, Later, "A frame began and did not end within its deadline.", "Send whole frames; retry with back-off.";
-        0x202 BudgetExceeded "BUDGET_EXCEEDED", Client, Later, "Events, bytes, datagrams, streams or resets went past their budget for long.", "Send less; retry after what the reason tells.";
+        0x201 StreamTimeout "STREAM_TIMEOUT", Client, Later, "A frame began, or waited to be read, and did not end within its deadline.", "Send whole frames, read the control stream; retry with back-off.";
+        0x202 BudgetExceeded "BUDGET_EXCEEDED", Client, Later, "Events, datagrams, streams, resets, frames, connection ids or paths went past their budget.", "Send less; retry after what the reason tells.";
         0x203 IdleTimeout "IDLE_TIMEOUT", Client, Later, "Nothing came for the idle timeout.", "Reconnect when there is something to send.";
         0x300 Refused "REFUSED", Client, Later, "HELLO was answered by REFUSE, which says why.", "Act on REFUSE's code.";
         0x301 Superseded "SUPERSEDED", Client, No, "A newer connection of the same producer took over.", "Nothing, if it is yours; else never share a producer id.";
