@@ -327,13 +327,13 @@ pub(crate) const FIELDS: &[Field] = &[
         "session.client_budget.packets",
         Kind::Rate,
         Default("{ a_second = 2000, burst = 4000 }"),
-        "UDP datagrams. Past it they are not read; nobody is closed for it.",
+        "UDP datagrams; at least twice `events`. Past it they are not read; nobody is closed for it.",
     ),
     field(
         "session.client_budget.packets_a_turn",
         Kind::Int(16, 65_536),
         Default("256"),
-        "UDP datagrams that are read in one turn of the loop, however many are there.",
+        "UDP datagrams that are read in one turn of the loop; at least a 64th of what `events` lets come at once.",
     ),
     field(
         "session.client_budget.reply_bytes",
@@ -400,13 +400,13 @@ pub(crate) const FIELDS: &[Field] = &[
         "session.server_budget.packets",
         Kind::Rate,
         Default("{ a_second = 200000, burst = 400000 }"),
-        "UDP datagrams. Past it they are not read; nobody is closed for it.",
+        "UDP datagrams; at least twice `events`. Past it they are not read; nobody is closed for it.",
     ),
     field(
         "session.server_budget.packets_a_turn",
         Kind::Int(16, 65_536),
         Default("4096"),
-        "UDP datagrams that are read in one turn of the loop, however many are there.",
+        "UDP datagrams that are read in one turn of the loop; at least a 64th of what `events` lets come at once.",
     ),
     field(
         "session.server_budget.reply_bytes",
@@ -423,6 +423,19 @@ pub(crate) const FIELDS: &[Field] = &[
     field("shard.record_slots", Kind::Int(16, 1_000_000), Default("4096"), "Records that may wait for the spool."),
     field("shard.waiting_slots", Kind::Int(16, 10_000_000), Default("65536"), "Events that may wait for a commit."),
     field("shard.mark_memory", Kind::Duration, Default("\"7d\""), "How long a producer's resends are recognised."),
+    field(
+        "shard.player_events",
+        Kind::Rate,
+        Means("twice what one connection of a player may do", "{ a_second = 1000, burst = 4000 }"),
+        "Events of all connections of one player.",
+    ),
+    field(
+        "shard.player_bytes",
+        Kind::Rate,
+        Means("twice what one connection of a player may do", "{ a_second = 262144, burst = 2097152 }"),
+        "Bytes of payloads of all connections of one player.",
+    ),
+    field("shard.player_sessions", Kind::Int(1, 10_000), Default("16"), "Sessions that one player may have at once."),
     field("drain.within", Kind::Duration, Default("\"30s\""), "How long sessions have to move before they are closed."),
     field(
         "drain.endpoints",

@@ -28,7 +28,7 @@ pub(crate) struct Resolver<'a> {
 /// Every problem that the crates' own checks find.
 pub(crate) fn resolve(values: &Values, base: &Path) -> Result<Config, Vec<Problem>> {
     let mut r = Resolver { values, base, problems: Vec::new() };
-    let config = Config {
+    let mut config = Config {
         node: r.node(),
         listen: r.listen(),
         tls: Tls { certificate: r.path("tls.certificate"), key: r.path("tls.key"), secret: r.path_if("tls.secret") },
@@ -42,10 +42,11 @@ pub(crate) fn resolve(values: &Values, base: &Path) -> Result<Config, Vec<Proble
         sink_file: r.sink_file(),
         control: Control { socket: r.path_if("control.socket"), http: r.address_if("control.http") },
         session: r.session(),
-        shard: r.shard(),
+        shard: edge_shard::Config::default(),
         drain: Drain { within: r.duration("drain.within"), endpoints: r.texts("drain.endpoints") },
         log: Log { json: r.text("log.format") == "json", level: r.text("log.level") },
     };
+    config.shard = r.shard(&config.session.client_budget);
     if config.tokens.issuers.is_empty() {
         r.problem("tokens.issuers", "is missing: nobody could connect", "add at least one [[tokens.issuers]]");
     }
@@ -151,8 +152,8 @@ impl Resolver<'_> {
             [("session.client_budget", &mut config.client_budget), ("session.server_budget", &mut config.server_budget)]
         {
             for (name, rate) in rates_of(budget) {
-                if let Some(Value::Rate { a_second, burst }) = self.values.get(&format!("{table}.{name}")) {
-                    *rate = Rate { a_second: *a_second, burst: *burst };
+                if let Some(given) = self.rate_if(&format!("{table}.{name}")) {
+                    *rate = given;
                 }
             }
             budget.packets_a_turn = self.int(&format!("{table}.packets_a_turn")) as u32;
@@ -162,6 +163,7 @@ impl Resolver<'_> {
             budget.frames.burst = budget.frames.burst.max(budget.events.burst.saturating_mul(4));
             budget.packets.a_second = budget.packets.a_second.max(budget.events.a_second.saturating_mul(2));
             budget.packets.burst = budget.packets.burst.max(budget.events.burst.saturating_mul(2));
+            budget.packets_a_turn = budget.packets_a_turn.max(budget.events.burst / 64);
         }
         config.idle_timeout_min = config.idle_timeout_min.min(config.idle_timeout);
         config.idle_timeout_max = config.idle_timeout_max.max(config.idle_timeout);
@@ -175,8 +177,12 @@ impl Resolver<'_> {
         config
     }
 
-    fn shard(&mut self) -> edge_shard::Config {
+    /// A player may do twice what one of its connections may, where nothing else is said.
+    fn shard(&mut self, connection: &Budget) -> edge_shard::Config {
         edge_shard::Config {
+            player_events: self.rate_if("shard.player_events").unwrap_or_else(|| twice(connection.events)),
+            player_bytes: self.rate_if("shard.player_bytes").unwrap_or_else(|| twice(connection.bytes)),
+            player_sessions_max: self.int("shard.player_sessions") as usize,
             forward_slots: self.int("shard.forward_slots") as usize,
             record_slots: self.int("shard.record_slots") as usize,
             waiting_slots: self.int("shard.waiting_slots") as usize,
@@ -212,6 +218,13 @@ impl Resolver<'_> {
         match self.values.get(path) {
             Some(Value::Size(size)) => *size,
             _ => 0,
+        }
+    }
+
+    fn rate_if(&self, path: &str) -> Option<Rate> {
+        match self.values.get(path) {
+            Some(Value::Rate { a_second, burst }) => Some(Rate { a_second: *a_second, burst: *burst }),
+            _ => None,
         }
     }
 
@@ -260,6 +273,10 @@ impl Resolver<'_> {
         let line = if crate::fields::FIELDS.iter().any(|f| f.path == key) { self.values.line(key) } else { 0 };
         self.problems.push(Problem { line, key: key.into(), what: what.into(), help: help.into() });
     }
+}
+
+fn twice(rate: Rate) -> Rate {
+    Rate { a_second: rate.a_second.saturating_mul(2), burst: rate.burst.saturating_mul(2) }
 }
 
 /// The rates of a budget by their keys.

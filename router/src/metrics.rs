@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use edge_admin::Ledger;
+use edge_session::Limit;
 use edge_shard::Latency;
+use edge_wire::CloseCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -44,6 +46,8 @@ pub(crate) struct ShardFigure {
     pub(crate) revision: u64,
     pub(crate) waiting: u64,
     pub(crate) marks: u64,
+    pub(crate) players_slowed: u64,
+    pub(crate) players_metered: u64,
     pub(crate) turns: u64,
     pub(crate) sleeps: u64,
     pub(crate) send_errors: u64,
@@ -177,7 +181,23 @@ impl Out<'_> {
         for (name, help, get) in SHARD_COUNTERS {
             self.counters(name, help, shards.iter().map(|s| (label(s), get(s))))?;
         }
-        Ok(())
+        let with = |s: &ShardFigure, name: &'static str, word: &str| {
+            vec![("shard", s.shard.to_string()), (name, word.to_string())]
+        };
+        self.counters(
+            "edge_closes",
+            "Connections closed by us, by the published code.",
+            shards.iter().flat_map(|s| {
+                CloseCode::ALL.iter().zip(s.sessions.closed).map(|(code, n)| (with(s, "code", code.name()), n))
+            }),
+        )?;
+        self.counters(
+            "edge_over_budget",
+            "Connections closed because a budget was spent, by the budget.",
+            shards.iter().flat_map(|s| {
+                Limit::ALL.iter().zip(s.sessions.over_budget).map(|(limit, n)| (with(s, "budget", limit.word()), n))
+            }),
+        )
     }
 
     fn rules(&mut self, rules: &[RuleFigure]) -> fmt::Result {
@@ -298,7 +318,9 @@ type Column = (&'static str, &'static str, fn(&ShardFigure) -> u64);
 
 const SHARD_GAUGES: &[Column] = &[
     ("edge_connections", "Connections, half-open ones among them.", |s| s.sessions.connections),
+    ("edge_half_open", "Handshakes not complete.", |s| s.sessions.half_open),
     ("edge_sessions", "Welcomed sessions.", |s| s.sessions.sessions),
+    ("edge_players_metered", "Players who sent something lately.", |s| s.players_metered),
     ("edge_events_waiting_for_commit", "Answers that wait for a commit.", |s| s.waiting),
     ("edge_dedupe_marks", "Producers' classes remembered, by slice of players.", |s| s.marks),
 ];
@@ -324,6 +346,29 @@ const SHARD_COUNTERS: &[Column] = &[
     ("edge_amplification_held", "Sends held back at 3.00 times what an unvalidated address sent.", |s| {
         s.sessions.amplification_held
     }),
+    ("edge_amplification_dropped", "Datagrams lost because they would have passed 3.00 times.", |s| {
+        s.sessions.amplification_dropped
+    }),
+    ("edge_handshakes_expired", "Handshakes that ran out of time.", |s| s.sessions.handshakes_expired),
+    ("edge_initials_unreadable", "Initials that did not verify, or that no handshake can begin with.", |s| {
+        s.sessions.initials_unreadable
+    }),
+    ("edge_packets_ignored", "Datagrams that belong to nothing.", |s| s.sessions.datagrams_ignored),
+    ("edge_packets_unread", "Datagrams of connections that sent too many at once.", |s| s.sessions.datagrams_unread),
+    ("edge_versions_negotiated", "Version Negotiation packets sent.", |s| s.sessions.versions_negotiated),
+    ("edge_resets_sent", "Stateless resets sent.", |s| s.sessions.resets_sent),
+    ("edge_answers_lost", "Stateless answers that were lost: too many at once.", |s| s.sessions.answers_lost),
+    ("edge_address_changes", "Times that a connection came to another address.", |s| s.sessions.address_changes),
+    ("edge_transport_violations", "Connections closed for a violation of RFC 9000.", |s| {
+        s.sessions.transport_violations
+    }),
+    ("edge_datagrams_before_welcome", "Datagrams dropped because no WELCOME had been sent.", |s| {
+        s.sessions.datagrams_before_welcome
+    }),
+    ("edge_streams_slowed", "Times that a session's streams were read later for a budget.", |s| {
+        s.sessions.streams_slowed
+    }),
+    ("edge_players_slowed", "Times that a session was slowed for all sessions of its player.", |s| s.players_slowed),
     ("edge_datagrams_over_budget", "Datagrams dropped for a budget.", |s| s.sessions.datagrams_over_budget),
     ("edge_violations", "Connections closed for a fault of the client.", |s| s.sessions.violations),
     ("edge_receipts_sent", "Receipt frames sent.", |s| s.sessions.receipts),

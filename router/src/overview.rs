@@ -53,6 +53,8 @@ impl Overview {
                 counters: figures.stats.counters,
                 waiting: figures.stats.waiting as u64,
                 marks: figures.stats.marks as u64,
+                players_slowed: figures.stats.players_slowed,
+                players_metered: figures.stats.players_metered as u64,
                 revision: figures.stats.revision,
                 turns: figures.turns,
                 sleeps: figures.sleeps,

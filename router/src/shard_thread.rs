@@ -34,9 +34,6 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 /// While a ring is full, whose reader does not ring when it made room: how soon we look again, and how late at the latest.
 const FULL_RING_POLL_MIN: Duration = Duration::from_micros(200);
 const FULL_RING_POLL_MAX: Duration = Duration::from_millis(5);
-/// Received packets are copied into chunks of this size and split off without further copies. What keeps one packet keeps its
-/// chunk, so they are small.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What a shard's thread is made of.
 pub(crate) struct ShardThread {
@@ -57,7 +54,6 @@ struct Loop {
     links: ShardLinks,
     board: ShardBoard,
     clock: SystemClock,
-    chunk: BytesMut,
     /// The publication that the shard serves.
     published: u64,
     committed: u64,
@@ -95,7 +91,6 @@ impl ShardThread {
             links,
             board,
             clock,
-            chunk: BytesMut::with_capacity(CHUNK_BYTES),
             published: 0,
             committed: 0,
             turns: 0,
@@ -155,15 +150,13 @@ impl Loop {
         for _ in 0..RECEIVE_ROUNDS {
             let now = self.clock.now();
             let wall = UnixMillis(self.clock.unix_millis());
-            let (shard, chunk) = (&mut self.shard, &mut self.chunk);
+            let shard = &mut self.shard;
             let runs = self.door.recv(&mut |meta, run| {
                 let arrival = Arrival { remote: meta.remote, local_ip: meta.local_ip, ecn: meta.ecn };
                 for datagram in run.chunks(meta.stride.max(1)) {
-                    if chunk.capacity() < datagram.len() {
-                        *chunk = BytesMut::with_capacity(CHUNK_BYTES);
-                    }
-                    chunk.extend_from_slice(datagram);
-                    shard.handle_packet(now, wall, arrival, chunk.split());
+                    // Each in memory of its own: a peer who makes us keep one packet must not make us keep the packets that
+                    // came with it. That costs as much as splitting it off a larger piece.
+                    shard.handle_packet(now, wall, arrival, BytesMut::from(datagram));
                 }
             })?;
             if runs == 0 {

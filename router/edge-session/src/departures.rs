@@ -36,6 +36,7 @@ impl Session {
             let probes = (!is_validated).then(|| Probes::of(&self.conn));
             let segments = if is_validated { context.config.transport.segments_max } else { 1 };
             let transmit = self.conn.poll_transmit(context.now, segments, out)?;
+            self.ask_once = false;
             if let Some(before) = probes
                 && self.shows_validation(&transmit, before)
             {
@@ -49,9 +50,9 @@ impl Session {
         }
     }
 
-    /// Whether a full datagram would fit; and once after each sign that something else than a full datagram is wanted.
-    fn may_ask(&mut self) -> bool {
-        std::mem::take(&mut self.ask_once) || self.guard.allows_here(usize::from(self.conn.current_mtu()))
+    /// Whether a full datagram would fit, or there is a sign that something else than a full datagram is wanted.
+    fn may_ask(&self) -> bool {
+        self.ask_once || self.guard.allows_here(usize::from(self.conn.current_mtu()))
     }
 
     /// Whether a packet of the current path left without a challenge: the library has its proof then. A close and a

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use edge_session::Rate;
+
 /// # Defaults
 ///
 /// | field | default |
@@ -12,6 +14,9 @@ use std::time::Duration;
 /// | `waiting_slots` | 65,536 completions that wait for a commit |
 /// | `mark_memory` | 7 days |
 /// | `marks_max` | 2,000,000 marks, 200 MB |
+/// | `player_events` | 1,000 a second, 4,000 at once: two connections' worth |
+/// | `player_bytes` | 256 KiB a second, 2 MiB at once |
+/// | `player_sessions_max` | 16 |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Events that may wait for one peer's forward ring. HELLOs may take as many again, strayed packets half of it; and there is
@@ -27,6 +32,12 @@ pub struct Config {
     pub mark_memory: Duration,
     /// Dedupe marks kept at most; where there are more, the oldest half goes early.
     pub marks_max: usize,
+    /// Events of all connections of one player.
+    pub player_events: Rate,
+    /// Bytes of their payloads.
+    pub player_bytes: Rate,
+    /// Sessions that one player may have at once, each of another producer.
+    pub player_sessions_max: usize,
 }
 
 impl Default for Config {
@@ -38,6 +49,9 @@ impl Default for Config {
             waiting_slots: 65_536,
             mark_memory: Duration::from_secs(7 * 24 * 3600),
             marks_max: 2_000_000,
+            player_events: Rate { a_second: 1_000, burst: 4_000 },
+            player_bytes: Rate { a_second: 256 * 1024, burst: 2 * 1024 * 1024 },
+            player_sessions_max: 16,
         }
     }
 }

@@ -24,6 +24,7 @@ mod outbox;
 mod overload;
 mod owner;
 mod parts;
+mod quota;
 mod shard;
 
 #[cfg(test)]

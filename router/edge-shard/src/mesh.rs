@@ -5,10 +5,10 @@
 //! may leave the forward ring alone while it has no room, and always empties the back ring: so two full shards can
 //! never wait for each other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use edge_event::{Class, CommandId, Event, Partition, ProducerKey, Provenance, Seq, ShardId};
+use edge_event::{Class, CommandId, Event, Partition, PlayerKey, ProducerKey, Provenance, Seq, ShardId};
 use edge_session::{Arrival, SessionKey};
 
 /// The session, on its shard, that an event came from and that its completion goes back to.
@@ -42,6 +42,8 @@ pub struct Attach {
     pub origin: Origin,
     /// Its producer.
     pub producer: ProducerKey,
+    /// Whom the token's `sub` names.
+    pub player: PlayerKey,
     /// The slice of the token's `sub`.
     pub partition: Partition,
     /// Whether the producer speaks for its own slice alone: see [`Back::Attached`].
@@ -109,6 +111,18 @@ pub enum Back {
         session: SessionKey,
         /// Highest durable seq per class; 0 for none.
         marks: [Seq; edge_event::identity::CLASSES],
+    },
+    /// To [`Forward::Attach`]: the player has as many sessions as it may.
+    TooMany {
+        /// The new session.
+        session: SessionKey,
+    },
+    /// All sessions of the player together sent too much.
+    Slow {
+        /// The one that sent last.
+        session: SessionKey,
+        /// How long to leave it alone.
+        wait: Duration,
     },
     /// A newer connection of the producer has come: close this one. Instead of [`Back::Attached`] where the newer one was first.
     Superseded {

@@ -71,10 +71,11 @@ impl Outbox {
         self.forward[usize::from(shard.0)].len() < self.config.forward_slots.div_ceil(2)
     }
 
-    /// Whether an event of any shard may be evaluated that makes at most one record, one completion and `replies` replies.
+    /// Whether an event of any shard may be evaluated that makes at most one record, one completion, one word to its
+    /// session to slow down, and `replies` replies.
     /// An empty lane has room for any event, else one that is larger than a lane could never be evaluated.
     pub(crate) fn has_room(&self, replies: usize) -> bool {
-        let fits = |lane: &VecDeque<Back>| lane.is_empty() || lane.len() + 1 + replies <= self.config.back_slots;
+        let fits = |lane: &VecDeque<Back>| lane.is_empty() || lane.len() + 2 + replies <= self.config.back_slots;
         self.spool.len() < self.config.record_slots && self.back.iter().all(fits)
     }
 

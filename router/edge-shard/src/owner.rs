@@ -23,6 +23,7 @@ use crate::ledger::Counters;
 use crate::marks::Marks;
 use crate::mesh::{Attach, Back, Origin, RoutedEvent};
 use crate::outbox::{Outbox, eighths};
+use crate::quota::Quotas;
 
 /// See the head of this file.
 pub(crate) struct Owner {
@@ -34,6 +35,8 @@ pub(crate) struct Owner {
     outputs: Outputs,
     marks: Marks,
     home: Home,
+    quotas: Quotas,
+    player_sessions_max: usize,
     /// Answers in the order of the tickets they wait for.
     waiting: VecDeque<Waiting>,
     /// From an event's arrival to the commit of its record.
@@ -91,6 +94,8 @@ impl Owner {
             outputs: Outputs::default(),
             marks,
             home: Home::new(hash_seed),
+            quotas: Quotas::new(config, hash_seed, now),
+            player_sessions_max: config.player_sessions_max,
             waiting: VecDeque::new(),
             latency: Latency::default(),
             committed: 0,
@@ -113,6 +118,11 @@ impl Owner {
 
     pub(crate) fn producers_len(&self) -> usize {
         self.home.len()
+    }
+
+    /// Times that a session was told to slow down for its player's other sessions, and players with a meter.
+    pub(crate) fn quotas(&self) -> (u64, usize) {
+        (self.quotas.slowed(), self.quotas.len())
     }
 
     pub(crate) fn latency(&self) -> &Latency {
@@ -146,6 +156,7 @@ impl Owner {
 
     /// Takes one event in. The caller has asked [`has_room`](Owner::has_room).
     pub(crate) fn take(&mut self, routed: RoutedEvent, now: UnixMillis, outbox: &mut Outbox, counters: &mut Counters) {
+        self.charge(&routed, outbox);
         if let Some((class, seq)) = routed.reliable
             && !self.marks.take(routed.producer, class, routed.event.partition, seq)
         {
@@ -179,8 +190,12 @@ impl Owner {
 
     /// Attaches a session to its producer's home, on the shard that owns the token's `sub`.
     pub(crate) fn attach(&mut self, attach: Attach, outbox: &mut Outbox) {
-        let Attach { origin, producer, partition, provenance, hello_at } = attach;
-        if let Some(older) = self.home.attach(producer, origin, hello_at) {
+        let Attach { origin, player, producer, partition, provenance, hello_at } = attach;
+        let is_player = provenance == Provenance::Client;
+        if is_player && !self.home.has_room(player, producer, self.player_sessions_max) {
+            return outbox.back(origin.shard, Back::TooMany { session: origin.session });
+        }
+        if let Some(older) = self.home.attach(player, producer, origin, hello_at) {
             outbox.back(older.shard, Back::Superseded { session: older.session });
             if older == origin {
                 return; // its HELLO was overtaken by a newer one
@@ -193,6 +208,16 @@ impl Owner {
         };
         let answer = Back::Attached { session: origin.session, marks };
         self.answer_after(outbox.issued(), None, Some((origin.shard, answer)), outbox);
+    }
+
+    /// Accepted is accepted; but a player who sends too much by all connections together is heard less from now on.
+    fn charge(&mut self, routed: &RoutedEvent, outbox: &mut Outbox) {
+        let Origin { shard, session } = routed.origin;
+        if routed.event.conn.provenance == Provenance::Client
+            && let Some(wait) = self.quotas.charge(routed.event.player, routed.event.payload.len(), routed.arrived)
+        {
+            outbox.back(shard, Back::Slow { session, wait });
+        }
     }
 
     pub(crate) fn detach(&mut self, origin: Origin, producer: ProducerKey) {
@@ -215,6 +240,7 @@ impl Owner {
 
     pub(crate) fn on_time(&mut self, now: Instant, shown: UnixMillis) {
         self.marks.on_time(now);
+        self.quotas.on_time(now);
         self.state.tick(shown);
     }
 

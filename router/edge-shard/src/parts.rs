@@ -78,6 +78,10 @@ pub struct ShardStats {
     pub producers: usize,
     /// Completions that wait for a commit.
     pub waiting: usize,
+    /// Times that a session was told to slow down because its player's sessions together sent too much.
+    pub players_slowed: u64,
+    /// Players who sent something lately.
+    pub players_metered: usize,
     /// What the shard does not do for overload.
     pub strain: Strain,
     /// The revision evaluated under.

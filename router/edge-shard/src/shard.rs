@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use edge_event::{ShardId, UnixMillis};
 use edge_session::{Arrival, DenyList, Departure, Handled, MoveTo, SessionKey, Sessions, TokenVerifier};
-use edge_wire::EncodeError;
+use edge_wire::{EncodeError, RefuseCode};
 use rules_engine::{RuleCounters, RuleSet};
 
 use crate::admit::Here;
@@ -27,6 +27,8 @@ use crate::parts::{Gate, Parts, Serving, ShardStats};
 
 /// How often time is noticed where no session asks for it.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a player with too many sessions shall wait: a session of a client that crashed ends by its silence.
+const TOO_MANY_RETRY: Duration = Duration::from_secs(15);
 
 /// One core's share of sessions and state. Mutate with `handle_*`, let it [`work`](Shard::work), then drain every `poll_*`.
 pub struct Shard {
@@ -131,6 +133,11 @@ impl Shard {
                 self.sessions.reply(session, command, &name, &body); // what cannot be handed over is counted there
             }
             Back::Attached { session, marks } => self.welcome(session, marks),
+            Back::TooMany { session } => {
+                let detail = "the player has as many sessions as it may";
+                self.sessions.refuse(session, RefuseCode::TooManySessions, detail, Some(TOO_MANY_RETRY));
+            }
+            Back::Slow { session, wait } => self.sessions.slow(session, wait),
             Back::Superseded { session } => self.sessions.supersede(session),
         }
     }
@@ -237,6 +244,8 @@ impl Shard {
             marks: self.owner.marks_len(),
             producers: self.owner.producers_len(),
             waiting: self.owner.waiting_len(),
+            players_slowed: self.owner.quotas().0,
+            players_metered: self.owner.quotas().1,
             strain: self.overload.strain(),
             revision: self.owner.rules().revision(),
         }

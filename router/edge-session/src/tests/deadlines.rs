@@ -104,6 +104,49 @@ fn silence_ends_a_session_and_a_ping_is_not_silence() {
     assert_eq!(world.ended, [(key, Ended::ByUs(CloseCode::IdleTimeout))]);
 }
 
+/// Two milliseconds about the deadline: before it everything is well, after it the end has come.
+fn ends_at(mut world: World, client: usize, deadline: Duration, code: CloseCode) {
+    const NEAR: Duration = Duration::from_millis(1);
+    world.pass(deadline - NEAR);
+    assert!(world.clients[client].lost.is_none(), "{code} before its time: {:?}", world.clients[client].lost);
+    world.pass(2 * NEAR);
+    assert_eq!(world.clients[client].closed().code, code);
+}
+
+#[test]
+fn each_deadline_holds_to_the_millisecond() {
+    let mut world = world();
+    let client = world.connect();
+    world.exchange();
+    ends_at(world, client, 3 * SECOND, CloseCode::HelloTimeout);
+
+    let mut world = self::world();
+    let client = world.player();
+    let id = world.clients[client].open_class(class(0), 1..=1);
+    world.exchange();
+    world.clients[client].write(id, &event_bytes(2, 1)[..4]);
+    world.exchange();
+    ends_at(world, client, 5 * SECOND, CloseCode::StreamTimeout);
+
+    let mut world = self::world();
+    let client = world.player();
+    world.pass(SECOND); // the last word of the beginning has come
+    world.clients[client].conn.ping();
+    world.exchange();
+    ends_at(world, client, 15 * SECOND, CloseCode::IdleTimeout);
+
+    // A handshake has nobody to tell.
+    let mut world = self::world();
+    let client = world.connect();
+    world.clients[client].deaf = true;
+    world.exchange();
+    world.clients[client].muted = true;
+    world.pass(3 * SECOND - Duration::from_millis(1));
+    assert_eq!(world.shards[0].stats().half_open, 1);
+    world.pass(Duration::from_millis(2));
+    assert_eq!((world.shards[0].stats().half_open, world.shards[0].stats().handshakes_expired), (0, 1));
+}
+
 /// Keeps a client from falling silent for `seconds`.
 fn stay(world: &mut World, client: usize, seconds: u32) {
     for _ in 0..seconds / 10 {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use edge_event::identity::CLASSES;
-use edge_event::{Class, EventTypeId, ProducerId, Provenance, Seq, ShardId};
+use edge_event::{Class, CommandId, EventTypeId, ProducerId, Provenance, Seq, ShardId};
 use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader, Token};
 use quinn_proto::crypto::rustls::QuicClientConfig;
 use quinn_proto::{
@@ -19,6 +19,7 @@ use quinn_proto::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::counting;
 use super::pen::{Pen, Space};
 use super::rude::Rude;
 use crate::token::maker::{Maker, NOW_S, claims};
@@ -111,6 +112,9 @@ pub(super) struct World {
     pub(super) foreign: u64,
     /// What was sent to addresses where no client is.
     pub(super) strays: Vec<(SocketAddr, usize)>,
+    /// What the shards keep, and how often they allocated.
+    pub(super) kept_bytes: isize,
+    pub(super) allocations: usize,
 }
 
 pub(super) struct Client {
@@ -130,6 +134,8 @@ pub(super) struct Client {
     control: Option<StreamId>,
     decoder: FrameDecoder,
     inbox: VecDeque<BytesMut>,
+    /// How many bytes of the control stream it still reads.
+    appetite_bytes: usize,
     pub(super) frames: Vec<ServerFrame>,
     pub(super) lost: Option<ConnectionError>,
 }
@@ -170,6 +176,8 @@ impl World {
             completes: true,
             foreign: 0,
             strays: Vec::new(),
+            kept_bytes: 0,
+            allocations: 0,
         }
     }
 
@@ -202,6 +210,7 @@ impl World {
             control: None,
             decoder: FrameDecoder::server_control(),
             inbox: VecDeque::new(),
+            appetite_bytes: usize::MAX,
             frames: Vec::new(),
             lost: None,
         });
@@ -283,25 +292,45 @@ impl World {
 
     pub(super) fn deliver(&mut self, shard: usize, remote: SocketAddr, datagram: BytesMut) {
         let arrival = Arrival { remote, local_ip: None, ecn: 0 };
-        match self.shards[shard].handle_datagram(self.now, self.unix_ms, &arrival, datagram) {
+        let (now, unix_ms) = (self.now, self.unix_ms);
+        // A copy of the shard's own, so that what it keeps of it is counted as kept.
+        let handled =
+            self.count(|shards| shards[shard].handle_datagram(now, unix_ms, &arrival, BytesMut::from(&datagram[..])));
+        match handled {
             Handled::Here => {}
             Handled::Foreign { shard: home, datagram } => {
                 self.foreign += 1;
-                let handled =
-                    self.shards[usize::from(home.0)].handle_datagram(self.now, self.unix_ms, &arrival, datagram);
+                let home = usize::from(home.0);
+                let handled = self.count(|shards| shards[home].handle_datagram(now, unix_ms, &arrival, datagram));
                 assert!(matches!(handled, Handled::Here), "a datagram is forwarded once");
             }
         }
     }
 
+    /// Lets the shards do something and counts what they allocate.
+    fn count<T>(&mut self, work: impl FnOnce(&mut Vec<Sessions>) -> T) -> T {
+        let before = (counting::live_bytes(), counting::allocations());
+        let done = work(&mut self.shards);
+        self.kept_bytes += counting::live_bytes() - before.0;
+        self.allocations += counting::allocations() - before.1;
+        done
+    }
+
+    /// A reply of `bytes` that a rule ordered for `key`, on shard 0.
+    pub(super) fn reply(&mut self, key: SessionKey, bytes: usize) -> bool {
+        let body = Bytes::from(vec![b'x'; bytes]);
+        self.count(|shards| shards[0].reply(key, CommandId([7; 16]), "r", &body))
+    }
+
     fn shard_speaks(&mut self, at: usize) -> bool {
         let mut spoke = false;
-        while let Some(event) = self.shards[at].poll_event() {
+        while let Some(event) = self.count(|shards| shards[at].poll_event()) {
             spoke = true;
             self.on_event(at, event);
         }
-        let mut out = Vec::new();
-        while let Some(departure) = self.shards[at].poll_transmit(self.now, &mut out) {
+        let mut out = Vec::with_capacity(64 * 1024);
+        let now = self.now;
+        while let Some(departure) = self.count(|shards| shards[at].poll_transmit(now, &mut out)) {
             spoke = true;
             let stride = departure.segment_size.unwrap_or(out.len());
             if let Some(client) = self.clients.iter_mut().find(|client| client.address == departure.destination) {
@@ -320,14 +349,14 @@ impl World {
     fn on_event(&mut self, at: usize, event: SessionEvent) {
         match event {
             SessionEvent::Hello(hello) => {
-                if let Some(welcome) = &self.welcome {
-                    self.shards[at].welcome(hello.key, welcome);
+                if let Some(welcome) = self.welcome.clone() {
+                    self.count(|shards| shards[at].welcome(hello.key, &welcome));
                 }
                 self.hellos.push(*hello);
             }
             SessionEvent::Event(arrived) => {
                 if let (Origin::Reliable { class, seq }, true) = (arrived.origin, self.completes) {
-                    self.shards[at].complete(arrived.key, class, seq);
+                    self.count(|shards| shards[at].complete(arrived.key, class, seq));
                 }
                 self.arrived.push(arrived);
             }
@@ -349,9 +378,8 @@ impl World {
             for client in &mut self.clients {
                 client.conn.handle_timeout(at);
             }
-            for shard in &mut self.shards {
-                shard.handle_timeout(at, self.unix_ms);
-            }
+            let unix_ms = self.unix_ms;
+            self.count(|shards| shards.iter_mut().for_each(|shard| shard.handle_timeout(at, unix_ms)));
             self.exchange();
             if next.is_none() {
                 return;
@@ -398,7 +426,12 @@ impl Client {
         let Some(control) = self.control else { return };
         let mut stream = self.conn.recv_stream(control);
         if let Ok(mut chunks) = stream.read(true) {
-            while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+            while self.appetite_bytes > 0
+                && let Ok(Some(chunk)) = chunks.next(self.appetite_bytes)
+            {
+                if self.appetite_bytes != usize::MAX {
+                    self.appetite_bytes -= chunk.bytes.len();
+                }
                 self.decoder.push(chunk.bytes);
                 while let Some(frame) = self.decoder.poll().unwrap() {
                     self.frames.push(ServerFrame::decode(frame).unwrap());
@@ -475,6 +508,16 @@ impl Client {
 
     pub(super) fn send_datagram(&mut self, bytes: Vec<u8>) {
         self.conn.datagrams().send(Bytes::from(bytes), true).unwrap();
+    }
+
+    /// Leaves the control stream unread from now on.
+    pub(super) fn stop_reading(&mut self) {
+        self.appetite_bytes = 0;
+    }
+
+    /// Reads so many bytes more of the control stream.
+    pub(super) fn read_bytes(&mut self, bytes: usize) {
+        self.appetite_bytes = bytes;
     }
 
     pub(super) fn close(&mut self, now: Instant) {

@@ -98,7 +98,8 @@ impl Shard {
             self.sessions.refuse(hello.key, RefuseCode::CatalogueUnknown, detail, None);
             return;
         }
-        let partition = Partition::of(player_key(&hello.conn.sub));
+        let player = player_key(&hello.conn.sub);
+        let partition = Partition::of(player);
         let origin = Origin { shard: self.id, session: hello.key };
         let home = partition.owner(self.shards);
         let is_local = home == self.id;
@@ -109,7 +110,7 @@ impl Shard {
         }
         self.homes.insert(hello.key, home);
         let (producer, provenance) = (hello.producer, hello.conn.provenance);
-        let attach = Attach { origin, producer, partition, provenance, hello_at: now };
+        let attach = Attach { origin, player, producer, partition, provenance, hello_at: now };
         if is_local {
             self.owner.attach(attach, &mut self.outbox);
         } else {

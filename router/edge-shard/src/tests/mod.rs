@@ -6,6 +6,7 @@ mod dedupe;
 mod homes;
 mod overload;
 mod owner;
+mod players;
 mod receipts;
 mod rulebook;
 mod world;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_event::{
-    Class, DedupeMark, Event, EventId, EventTypeId, Partition, ProducerKey, Provenance, Seq, ShardId, UnixMillis,
+    Class, DedupeMark, Event, EventId, EventTypeId, Partition, PlayerKey, ProducerKey, Provenance, Seq, ShardId,
+    UnixMillis,
 };
 use edge_session::SessionKey;
 use edge_wire::keys::player_key;
@@ -22,6 +23,7 @@ use crate::owner::{Owner, Restored};
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const PRODUCER: ProducerKey = ProducerKey(77);
+const PLAYER: PlayerKey = PlayerKey(1);
 const HERE: ShardId = ShardId(0);
 const THERE: ShardId = ShardId(1);
 
@@ -69,7 +71,8 @@ impl Desk {
     fn attach(&mut self, from: ShardId, after_ms: u64, provenance: Provenance) {
         let hello_at = self.start + Duration::from_millis(after_ms);
         let origin = Origin { shard: from, session: session() };
-        let attach = Attach { origin, producer: PRODUCER, partition: partition(), provenance, hello_at };
+        let attach =
+            Attach { origin, player: PLAYER, producer: PRODUCER, partition: partition(), provenance, hello_at };
         self.owner.attach(attach, &mut self.outbox);
     }
 
@@ -86,6 +89,8 @@ impl Desk {
                 Back::Done { class, seq, .. } => format!("done {}/{}", class.get(), seq.0),
                 Back::Reply { name, .. } => format!("reply {name}"),
                 Back::Attached { marks, .. } => format!("attached {:?}", marks.map(|seq| seq.0)),
+                Back::TooMany { .. } => "too many".to_owned(),
+                Back::Slow { .. } => "slow".to_owned(),
                 Back::Superseded { .. } => "superseded".to_owned(),
             });
         }
@@ -205,14 +210,14 @@ fn a_commit_of_what_was_never_issued_is_a_defect() {
 
 #[test]
 fn room_is_for_the_worst_that_any_event_can_do() {
-    let config = Config { back_slots: 4, record_slots: 2, waiting_slots: 2, ..Config::default() };
+    let config = Config { back_slots: 5, record_slots: 2, waiting_slots: 2, ..Config::default() };
     let start = Instant::now();
     let mut outbox = Outbox::new(HERE, 2, &config);
     let owner = Owner::new(serving(1).rules.clone(), Restored::default(), &config, 1, start, NOW);
     assert!(owner.has_room(&outbox));
     let done = || Back::Done { session: session(), class: Class::ALL[0], seq: Seq(1) };
     outbox.back(THERE, done());
-    assert!(owner.has_room(&outbox), "a completion and two replies fit beside it");
+    assert!(owner.has_room(&outbox), "a completion, a word to slow down and two replies fit beside it");
     outbox.back(THERE, done());
     assert!(!owner.has_room(&outbox));
     assert!(outbox.poll_back(&mut |_| false).is_none(), "the ring is full");
@@ -302,13 +307,13 @@ fn the_later_hello_is_the_newer_session() {
     let start = Instant::now();
     let at = |ms| start + Duration::from_millis(ms);
     let origin = |shard| Origin { shard: ShardId(shard), session: session() };
-    assert_eq!(home.attach(PRODUCER, origin(0), at(5)), None);
-    assert_eq!(home.attach(PRODUCER, origin(1), at(4)), Some(origin(1)), "it was overtaken");
-    assert_eq!(home.attach(PRODUCER, origin(2), at(5)), Some(origin(0)));
+    assert_eq!(home.attach(PLAYER, PRODUCER, origin(0), at(5)), None);
+    assert_eq!(home.attach(PLAYER, PRODUCER, origin(1), at(4)), Some(origin(1)), "it was overtaken");
+    assert_eq!(home.attach(PLAYER, PRODUCER, origin(2), at(5)), Some(origin(0)));
     home.detach(PRODUCER, origin(0));
     home.detach(PRODUCER, origin(1));
-    assert_eq!(home.attach(PRODUCER, origin(3), at(9)), Some(origin(2)));
+    assert_eq!(home.attach(PLAYER, PRODUCER, origin(3), at(9)), Some(origin(2)));
     home.detach(PRODUCER, origin(3));
-    assert_eq!(home.attach(PRODUCER, origin(0), at(1)), None, "nobody is left");
-    assert_eq!(home.attach(ProducerKey(1), origin(0), at(1)), None);
+    assert_eq!(home.attach(PLAYER, PRODUCER, origin(0), at(1)), None, "nobody is left");
+    assert_eq!(home.attach(PLAYER, ProducerKey(1), origin(0), at(1)), None);
 }
