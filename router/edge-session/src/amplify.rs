@@ -197,19 +197,24 @@ mod tests {
         #[test]
         fn never_more_than_three_times(steps in prop::collection::vec((0u8..7, 0u8..4, 1usize..3000), 1..400)) {
             let mut guard = AmplificationGuard::new(address(0), false);
-            let (mut received, mut sent, mut real) = ([0usize; 7], [0usize; 7], [false; 7]);
+            let mut accounts = [(0usize, 0usize, false); 7];
             for (n, verb, bytes) in steps {
+                let at = usize::from(n);
                 match verb {
-                    0 => { guard.on_received(address(n), bytes); received[usize::from(n)] += bytes; }
-                    1 => if guard.current() != address(n) { guard.on_moved(address(n)) },
-                    2 if bytes < 100 => {
-                        guard.on_validated();
-                        real[(0..7).find(|n| address(*n as u8) == guard.current()).unwrap()] = true;
+                    0 => {
+                        guard.on_received(address(n), bytes);
+                        accounts[at].0 += bytes;
                     }
-                    _ => if guard.charge(address(n), bytes) { sent[usize::from(n)] += bytes },
+                    1 if guard.current() != address(n) => guard.on_moved(address(n)),
+                    2 if guard.current() == address(n) && bytes < 100 => {
+                        guard.on_validated();
+                        accounts[at].2 = true;
+                    }
+                    _ if guard.charge(address(n), bytes) => accounts[at].1 += bytes,
+                    _ => {}
                 }
-                for n in 0..7 {
-                    prop_assert!(real[n] || sent[n] <= 3 * received[n], "{n}: {} for {}", sent[n], received[n]);
+                for (received, sent, is_real) in accounts {
+                    prop_assert!(is_real || sent <= 3 * received, "{sent} for {received}");
                 }
             }
         }

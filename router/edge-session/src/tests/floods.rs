@@ -25,10 +25,8 @@ fn beside_a_flood_of_first_packets_every_real_client_gets_in() {
     for step in 0..800u64 {
         for _ in 0..SPOOFED_A_SECOND / 100 {
             spoofed += 1;
-            let remote = SocketAddr::from((
-                dice.roll().to_be_bytes()[..4].try_into().map(|ip: [u8; 4]| ip).unwrap(),
-                1 + dice.below(60_000) as u16,
-            ));
+            let [a, b, c, d, ..] = dice.roll().to_be_bytes();
+            let remote = SocketAddr::from(([a, b, c, d], 1 + dice.below(60_000) as u16));
             let packet = greeting.initial(&dice.roll().to_be_bytes()).seal();
             world.deliver(0, remote, BytesMut::from(&packet[..]));
         }

@@ -45,7 +45,7 @@ fn a_half_open_connection_keeps_at_most_40_kib_and_gives_them_back() {
 
 #[test]
 fn who_is_asked_to_prove_the_address_keeps_nothing() {
-    let mut world = with_world(|config| (config.retry_above, config.handshakes_max) = (0, 0 + 1));
+    let mut world = with_world(|config| (config.retry_above, config.handshakes_max) = (0, 1));
     spoof(&mut world, 1_000);
     let before = world.kept_bytes;
     spoof(&mut world, 10_000);

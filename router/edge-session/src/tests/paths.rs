@@ -196,8 +196,8 @@ proptest! {
             for (to, bytes) in &world.strays {
                 received[usize::from(to.port() - 1000)] += bytes;
             }
-            for n in 0..4 {
-                prop_assert!(received[n] <= 3 * sent[n], "{} bytes for {} to {n}", received[n], sent[n]);
+            for (n, (received, sent)) in received.iter().zip(&sent).enumerate() {
+                prop_assert!(*received <= 3 * sent, "{received} bytes for {sent} to {n}");
             }
         }
     }
