@@ -6,6 +6,7 @@
 mod demo;
 mod doors;
 mod drain;
+mod flood;
 mod kill9;
 mod logs;
 mod pages;
