@@ -15,8 +15,10 @@ use crate::client::Client;
 use crate::fact::{Fact, Zone};
 use crate::plan::Plan;
 
-/// Where the site answers.
-pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 443);
+/// Where a node answers.
+pub(crate) const fn address(node: usize) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1 + node as u8)), 443)
+}
 
 /// A client and where it stands.
 pub(crate) struct Actor {
@@ -30,10 +32,11 @@ pub(crate) struct Actor {
     /// When it connects again.
     pub(crate) connects_at: Option<Instant>,
     pub(crate) connections: u64,
-    /// The shard that its last connection was steered to.
-    pub(crate) shard: Option<usize>,
-    /// When the latest packet that reached it had left the daemon.
-    pub(crate) heard_up_to: Duration,
+    /// The node that it connects to, and the shard there that its last connection was steered to.
+    pub(crate) node: usize,
+    pub(crate) last: Option<(usize, usize)>,
+    /// When the latest packet that reached it from each node had left it.
+    pub(crate) heard_up_to: Vec<Duration>,
     /// Facts told in datagrams.
     pub(crate) unreliable: Vec<(Fact, u64)>,
     rng: Rng,
@@ -50,6 +53,13 @@ impl Actor {
     pub(crate) fn next_address(&mut self) -> SocketAddr {
         self.port += 1;
         SocketAddr::new(self.ip, self.port)
+    }
+
+    /// Which of `nodes` it turns to after a failure: the same, or any other.
+    pub(crate) fn turn_elsewhere(&mut self, nodes: usize) {
+        if nodes > 1 && self.rng.chance(500_000) {
+            self.node = (self.node + 1) % nodes;
+        }
     }
 
     /// How long it waits, on average `mean`.
@@ -92,15 +102,16 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
         let n = actors.len() as u8;
         let mut own = rng.fork(u64::from(n));
         actors.push(Actor {
-            client: Client::new(name, sub, provenance, SERVER, own.fork(1)),
+            client: Client::new(name, sub, provenance, own.fork(1)),
             ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, n + 1)),
             port: 20_000,
             is_first,
             tells_at: None,
             connects_at: None,
             connections: 0,
-            shard: None,
-            heard_up_to: Duration::ZERO,
+            node: if plan.nodes > 1 { own.index(plan.nodes) } else { 0 },
+            last: None,
+            heard_up_to: vec![Duration::ZERO; plan.nodes],
             unreliable: Vec::new(),
             rng: own,
         });

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use edge_door::sim::Rng;
 use edge_event::identity::CLASSES;
-use edge_event::{Class, CommandId, ProducerId, Provenance, Seq};
+use edge_event::{Class, CommandId, NodeId, ProducerId, Provenance, Seq};
 use edge_wire::{CloseCode, DatagramPacker, EventFrame, Hello, Token};
 use quinn_proto::{
     ClientConfig, ConnectionHandle, ConnectionId, ConnectionIdGenerator, DatagramEvent, EcnCodepoint, Endpoint,
@@ -22,7 +22,7 @@ use quinn_proto::{
 use ring::hmac;
 
 use crate::fact::Fact;
-use crate::link::{Link, Stage};
+use crate::link::{Link, Road, Stage};
 use crate::rulebook::rulebook;
 use crate::tls::{SERVER_NAME, keys};
 
@@ -40,6 +40,8 @@ pub(crate) struct Told {
     pub(crate) rejected: bool,
     /// How often it was written to a connection.
     pub(crate) sendings: u32,
+    /// The node whose receipt covered it first.
+    pub(crate) receipted_by: Option<usize>,
 }
 
 /// One class: what was told, and how far it is receipted.
@@ -51,15 +53,24 @@ pub(crate) struct Queue {
     pub(crate) receipt: u64,
 }
 
+/// A datagram that leaves a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Mail {
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) ecn: u8,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// What a client hears that the story or a checker wants to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Heard {
     /// The session is open.
-    Welcomed { link: u64, revision: u64, receipts: [Seq; CLASSES] },
+    Welcomed { link: u64, node: NodeId, revision: u64, receipts: [Seq; CLASSES] },
     /// It is not.
     Refused { link: u64, code: u32 },
     /// A cumulative receipt, in a RECEIPT frame or in WELCOME, that is higher than the last.
-    Receipt { class: Class, up_to: u64 },
+    Receipt { node: usize, class: Class, up_to: u64 },
     /// A REJECT.
     Rejected { class: Class, seq: u64 },
     /// A reply.
@@ -80,14 +91,13 @@ pub(crate) struct Client {
     /// The newest last.
     pub(crate) links: Vec<Link>,
     pub(crate) heard: VecDeque<Heard>,
-    /// Datagrams to send, each with the address it leaves from.
-    pub(crate) outbox: VecDeque<(SocketAddr, u8, Vec<u8>)>,
+    /// Datagrams to send.
+    pub(crate) outbox: VecDeque<Mail>,
     /// Reliable events written more than once.
     pub(crate) resends: u64,
     endpoint: Endpoint,
     config: ClientConfig,
     seed: Rng,
-    server: SocketAddr,
     /// What this device's monotonic clock showed when the story began.
     clock_offset_ms: u64,
     next_link: u64,
@@ -95,7 +105,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(name: String, sub: &str, provenance: Provenance, server: SocketAddr, mut seed: Rng) -> Client {
+    pub(crate) fn new(name: String, sub: &str, provenance: Provenance, mut seed: Rng) -> Client {
         let mut producer = ProducerId::default();
         seed.fill(&mut producer.0);
         let clock_offset_ms = seed.below(1 << 40);
@@ -113,7 +123,6 @@ impl Client {
             endpoint,
             config,
             seed,
-            server,
             clock_offset_ms,
             next_link: 0,
             scratch: Vec::new(),
@@ -126,7 +135,16 @@ impl Client {
     pub(crate) fn tell(&mut self, class: Class, fact: Fact, nonce: u64, elapsed: Duration, unix_ms: i64) -> u64 {
         let payload = fact.encode(nonce);
         let client_ms = self.client_ms(elapsed);
-        let told = Told { fact, nonce, at_unix_ms: unix_ms, client_ms, payload, rejected: false, sendings: 0 };
+        let told = Told {
+            fact,
+            nonce,
+            at_unix_ms: unix_ms,
+            client_ms,
+            payload,
+            rejected: false,
+            sendings: 0,
+            receipted_by: None,
+        };
         let queue = &mut self.queues[class.index()];
         queue.told.push(told);
         queue.told.len() as u64
@@ -154,12 +172,12 @@ impl Client {
         true
     }
 
-    /// Begins a connection from `local`; the older ones stay until the server ends them. Returns its number.
-    pub(crate) fn connect(&mut self, now: Instant, local: SocketAddr) -> u64 {
+    /// Begins a connection to a node's `server`; the older ones stay until a server ends them. Returns its number.
+    pub(crate) fn connect(&mut self, now: Instant, server: SocketAddr, road: Road) -> u64 {
         let (handle, conn) =
-            self.endpoint.connect(now, self.config.clone(), self.server, SERVER_NAME).expect("the address is sound");
+            self.endpoint.connect(now, self.config.clone(), server, SERVER_NAME).expect("the address is sound");
         self.next_link += 1;
-        self.links.push(Link::new(self.next_link, handle, conn, local));
+        self.links.push(Link::new(self.next_link, handle, conn, road));
         self.next_link
     }
 
@@ -215,7 +233,8 @@ impl Client {
                 }
             }
             Some(DatagramEvent::Response(transmit)) => {
-                self.outbox.push_back((local, 0, self.scratch[..transmit.size].to_vec()));
+                let bytes = self.scratch[..transmit.size].to_vec();
+                self.outbox.push_back(Mail { from: local, to: transmit.destination, ecn: 0, bytes });
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.endpoint.ignore(incoming),
             None => {}

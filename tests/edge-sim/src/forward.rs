@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use edge_door::Disk as _;
 use edge_door::sim::SimDisk;
-use edge_event::{Position, UnixMillis};
+use edge_event::{NodeId, Position, UnixMillis};
 use edge_sink_file::{FileSink, OpenError};
 use edge_spool::{Item, Reader, Recovered};
 use edge_upstream::{Forwarder, Ledger, Sink};
@@ -22,7 +22,6 @@ const READ_RETRY: Duration = Duration::from_millis(250);
 const ROTATE_BYTES: u64 = 24 << 10;
 /// How long the sink waits after its disk failed.
 const SINK_RETRY: Duration = Duration::from_millis(40);
-const SOURCE: &str = "/edge/sim/node-1";
 
 /// See the head of this file.
 pub(crate) struct ForwardSeat {
@@ -67,17 +66,19 @@ impl Upstream {
 impl ForwardSeat {
     /// Opens the sinks where they left off.
     pub(crate) fn open(
+        node: NodeId,
         recovered: &Recovered,
         spool_files: SimDisk,
         sink: &SimDisk,
         quarantine: &SimDisk,
     ) -> Result<ForwardSeat, OpenError> {
+        let source = format!("/edge/sim/node-{}", node.0);
         let files = edge_sink_file::Config {
             rotate_bytes: ROTATE_BYTES,
             retry_interval: SINK_RETRY,
-            ..edge_sink_file::Config::new(SOURCE, recovered.uuid)
+            ..edge_sink_file::Config::new(&source, recovered.uuid)
         };
-        let refused = edge_sink_file::Config::quarantine(SOURCE, recovered.uuid);
+        let refused = edge_sink_file::Config::quarantine(&source, recovered.uuid);
         let limits = edge_upstream::Config { open_max: 256, shed_above: 192, batch_max: 16 };
         Ok(ForwardSeat {
             reader: Reader::new(recovered.uuid, recovered.settled),

@@ -1,7 +1,7 @@
 //! A whole PoP in one thread, under a virtual clock, from one seed.
 //!
 //! ```text
-//!  plan (seed) ──> clients ──packets──> lossy network ──> shards (real TLS) ──rings──> spool ──> simulated disk
+//!  plan (seed) ──> clients ──packets──> lossy network ──> 1 or 2 nodes: shards (real TLS) ──rings──> spool ──> simulated disk
 //!                     ^                                        |                         |
 //!                     └───────── receipts, replies ────────────┘           reader ──> forwarder ──> file sink
 //!  checkers: what clients know  x  what the disk holds  x  what the upstream got
@@ -24,6 +24,7 @@
 //! | promise | how |
 //! |---|---|
 //! | 1, once | the sink's files against the clients' own logs, through an oracle (`oracle.rs`) that knows no rule engine |
+//! | 1, two nodes | the union of both nodes' files, deduplicated by id as a consumer does it; differing payloads explained |
 //! | receipt after fsync | each receipt against a watched disk (`watch.rs`) that knows no spool, and some on a recovered copy of it |
 //! | 2, order | by the clients' numbers and by places, per player and priority, over the files |
 //! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles never serve |
@@ -36,7 +37,7 @@
 //! * a checker: a room under `check/`, called where its facts are known.
 //!
 //! Deliberately absent: real time, threads, sockets, files; and so far full disks, flipped bits, steps of the wall clock,
-//! tokens that expire, and more than one node.
+//! and tokens that expire.
 
 mod cast;
 mod check;

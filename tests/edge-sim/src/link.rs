@@ -12,7 +12,7 @@ use edge_event::{Class, Seq};
 use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader};
 use quinn_proto::{Connection, ConnectionError, ConnectionHandle, Dir, Event, StreamId, WriteError};
 
-use crate::client::{Heard, Queue};
+use crate::client::{Heard, Mail, Queue};
 
 /// How far a connection got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,13 @@ pub(crate) enum Stage {
     Over,
 }
 
+/// Where a connection leads from and to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Road {
+    pub(crate) local: SocketAddr,
+    pub(crate) node: usize,
+}
+
 /// See the head of this file.
 pub(crate) struct Link {
     pub(crate) number: u64,
@@ -34,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) conn: Connection,
     /// The address it is used from.
     pub(crate) local: SocketAddr,
+    /// Which node it leads to.
+    pub(crate) node: usize,
     pub(crate) stage: Stage,
     is_connected: bool,
     lost: Option<ConnectionError>,
@@ -57,12 +66,13 @@ struct Lane {
 }
 
 impl Link {
-    pub(crate) fn new(number: u64, handle: ConnectionHandle, conn: Connection, local: SocketAddr) -> Link {
+    pub(crate) fn new(number: u64, handle: ConnectionHandle, conn: Connection, road: Road) -> Link {
         Link {
             number,
             handle,
             conn,
-            local,
+            local: road.local,
+            node: road.node,
             stage: Stage::Handshaking,
             is_connected: false,
             lost: None,
@@ -143,22 +153,22 @@ impl Link {
                     heard.push_back(nonsense("a WELCOME nobody asked for".to_owned()));
                 }
                 self.stage = Stage::Welcomed;
-                let (revision, receipts) = (welcome.revision, welcome.receipts);
-                heard.push_back(Heard::Welcomed { link: self.number, revision, receipts });
+                let (node, revision, receipts) = (welcome.node, welcome.revision, welcome.receipts);
+                heard.push_back(Heard::Welcomed { link: self.number, node, revision, receipts });
                 for class in Class::ALL {
                     let begin = &mut self.begin[class.index()];
                     if !self.is_eager {
                         *begin = receipts[class.index()].max(*begin);
                     }
                     self.credit[class.index()] = welcome.credit[class.index()].0;
-                    on_receipt(class, welcome.receipts[class.index()], queues, heard);
+                    self.on_receipt(class, welcome.receipts[class.index()], queues, heard);
                 }
             }
             ServerFrame::Refuse(refuse) => {
                 self.stage = Stage::Over;
                 heard.push_back(Heard::Refused { link: self.number, code: refuse.code });
             }
-            ServerFrame::Receipt(receipt) => on_receipt(receipt.class, receipt.up_to, queues, heard),
+            ServerFrame::Receipt(receipt) => self.on_receipt(receipt.class, receipt.up_to, queues, heard),
             ServerFrame::Credit(credit) => {
                 let mine = &mut self.credit[credit.class.index()];
                 if credit.up_to.0 < *mine {
@@ -223,28 +233,24 @@ impl Link {
     }
 
     /// Hands out what the connection wants to send.
-    pub(crate) fn transmit(
-        &mut self,
-        now: Instant,
-        scratch: &mut Vec<u8>,
-        outbox: &mut VecDeque<(SocketAddr, u8, Vec<u8>)>,
-    ) {
+    pub(crate) fn transmit(&mut self, now: Instant, scratch: &mut Vec<u8>, outbox: &mut VecDeque<Mail>) {
         loop {
             scratch.clear();
             let Some(transmit) = self.conn.poll_transmit(now, 1, scratch) else { return };
             let ecn = transmit.ecn.map_or(0, |ecn| ecn as u8);
-            outbox.push_back((self.local, ecn, scratch[..transmit.size].to_vec()));
+            let bytes = scratch[..transmit.size].to_vec();
+            outbox.push_back(Mail { from: self.local, to: transmit.destination, ecn, bytes });
         }
     }
-}
 
-fn on_receipt(class: Class, up_to: Seq, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
-    let queue = &mut queues[class.index()];
-    if up_to.0 > queue.told.len() as u64 {
-        let why = format!("a receipt of class {} up to {}, of {} told", class.get(), up_to.0, queue.told.len());
-        heard.push_back(Heard::Nonsense { why });
-    } else if up_to.0 > queue.receipt {
-        queue.receipt = up_to.0;
-        heard.push_back(Heard::Receipt { class, up_to: up_to.0 });
+    fn on_receipt(&self, class: Class, up_to: Seq, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
+        let queue = &mut queues[class.index()];
+        if up_to.0 > queue.told.len() as u64 {
+            let why = format!("a receipt of class {} up to {}, of {} told", class.get(), up_to.0, queue.told.len());
+            heard.push_back(Heard::Nonsense { why });
+        } else if up_to.0 > queue.receipt {
+            queue.receipt = up_to.0;
+            heard.push_back(Heard::Receipt { node: self.node, class, up_to: up_to.0 });
+        }
     }
 }

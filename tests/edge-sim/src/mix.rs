@@ -57,6 +57,14 @@ mix! {
     reconnects: "reconnects",
     /// Of them, to another shard than before.
     reconnects_elsewhere: "reconnects to another shard",
+    /// Of them, to another node than before.
+    reconnects_to_node: "reconnects to another node",
+    /// Sessions opened while another client of the player had one on the node.
+    players_shared: "players with two clients on a node",
+    /// Sessions opened while another client of the player had one on the other node.
+    players_on_both: "players with clients on two nodes",
+    /// Sessions opened while an older one of the same producer was alive on the other node.
+    producers_on_both: "producers with sessions on two nodes",
     /// Sessions ended by a newer one of their producer.
     superseded: "sessions superseded",
     /// Sessions refused.
@@ -133,6 +141,10 @@ mix! {
     restored: "cells and marks restored",
     /// Commands in the sink's files.
     commands: "commands delivered",
+    /// Commands in the files of both nodes, under one id.
+    commands_of_both: "commands ordered by both nodes",
+    /// Of them, those whose payloads differ, as revisions and gates of two nodes may.
+    conflicts: "of them, with another payload",
     /// Commands that a sink had already when it got them again.
     redelivered: "commands delivered again and skipped",
     /// Commands sent again after a sink's disk failed.

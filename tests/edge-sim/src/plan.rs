@@ -3,6 +3,8 @@
 //! In: the seed's generator. Out: a [`Plan`]. Every choice is drawn here or from generators forked here, so a plan can be
 //! printed and read. Deliberately absent: what follows from it.
 
+mod nodes;
+
 use std::time::Duration;
 
 use edge_door::sim::{DiskConfig, LinkConfig, Rng};
@@ -13,6 +15,8 @@ use crate::pop::{Death, Setup};
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) setup: Setup,
+    /// Nodes of the site, 1 or 2; all alike.
+    pub(crate) nodes: usize,
     pub(crate) link: LinkConfig,
     /// Players; each has one or two devices.
     pub(crate) devices: Vec<u8>,
@@ -39,6 +43,10 @@ pub(crate) enum Trouble {
     Rebind { client: usize },
     /// A client opens a second connection while the first is alive.
     Supersede { client: usize },
+    /// What happens, happens to the other node.
+    Elsewhere(Box<Trouble>),
+    /// A client goes on at the other node; its older connection is closed properly, or stays as it is.
+    Roam { client: usize, leaves: bool },
     /// A client closes its connection and comes back.
     Close { client: usize },
     /// A client's process dies and comes back.
@@ -73,7 +81,7 @@ fn pick(rng: &mut Rng, from: u64, to: u64) -> usize {
 impl Plan {
     /// The plan of a seed.
     pub(crate) fn draw(rng: &mut Rng) -> Plan {
-        let devices: Vec<u8> = (0..pick(rng, 1, 3)).map(|_| 1 + u8::from(rng.chance(400_000))).collect();
+        let devices: Vec<u8> = (0..pick(rng, 1, 3)).map(|_| devices(rng)).collect();
         let servers = rng.below(3) as u8;
         let clients = devices.iter().map(|d| usize::from(*d)).sum::<usize>() + usize::from(servers);
         let mut setup = setup(rng);
@@ -84,8 +92,22 @@ impl Plan {
             link = LinkConfig { latency: ms(rng, 0, 3), jitter: Duration::ZERO, loss_ppm: 0, ..link };
         }
         let length = ms(rng, 3_000, 12_000);
-        let troubles = troubles(rng, clients, usize::from(setup.shards), length);
-        Plan { link, devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
+        let nodes = nodes::draw(rng);
+        let mut troubles = troubles(rng, clients, usize::from(setup.shards), length);
+        if nodes > 1 {
+            nodes::spread(rng, clients, length, &mut troubles);
+        }
+        troubles.sort_by_key(|(at, _)| *at);
+        Plan { nodes, link, devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
+    }
+}
+
+/// Most players have one device, some two, few three.
+fn devices(rng: &mut Rng) -> u8 {
+    match rng.below(100) {
+        0..60 => 1,
+        60..93 => 2,
+        _ => 3,
     }
 }
 
@@ -160,7 +182,6 @@ fn troubles(rng: &mut Rng, clients: usize, shards: usize, length: Duration) -> V
     for _ in 0..pick(rng, 1, 12) {
         troubles.push((rng.duration(length), Trouble::LedgerCut));
     }
-    troubles.sort_by_key(|(at, _)| *at);
     troubles
 }
 

@@ -1,4 +1,4 @@
-//! A whole site: one machine, its disks, and a daemon while it runs: shards, rings, spool, forwarder, in one thread.
+//! One node of a site: a machine, its disks, and a daemon while it runs: shards, rings, spool, forwarder, in one thread.
 //!
 //! Mirrors the daemon's threads; each is a seat that takes turns ([`shard_seat`](crate::shard_seat),
 //! [`spool_seat`](crate::spool_seat), [`forward`](crate::forward)). In: packets, bundles, faults, time. Out: packets, and what the
@@ -31,8 +31,6 @@ use crate::spool_seat::{Around, SpoolSeat};
 use crate::tls::keys;
 use crate::watch::{Watch, WatchedDisk};
 use crate::witness::Witness;
-
-const NODE: NodeId = NodeId(1);
 
 /// What a story decides about its daemon, once.
 #[derive(Clone, Debug)]
@@ -73,6 +71,7 @@ pub(crate) type NamedFile = (String, Vec<u8>);
 
 /// See the head of this file.
 pub(crate) struct Pop {
+    pub(crate) node: NodeId,
     pub(crate) setup: Setup,
     pub(crate) witness: Witness,
     pub(crate) desk: Desk,
@@ -97,10 +96,12 @@ struct Daemon {
 
 impl Pop {
     /// A machine with empty disks and no daemon.
-    pub(crate) fn new(setup: Setup, clock: SimClock, mut rng: Rng) -> Pop {
+    pub(crate) fn new(node: NodeId, mut setup: Setup, clock: SimClock, mut rng: Rng) -> Pop {
+        setup.sessions.node = node;
         let disk = |rng: &mut Rng| SimDisk::new(clock.clone(), rng.next_u64(), setup.disk.clone());
         let watch = Rc::new(RefCell::new(Watch::new(clock.clone())));
         Pop {
+            node,
             witness: Witness::new(watch.clone()),
             desk: Desk::new(),
             spool_disk: disk(&mut rng),
@@ -150,7 +151,8 @@ impl Pop {
         disk.set_fuse(None);
         self.note_start(&recovered, scribe);
         self.witness.recovered(&recovered, scribe);
-        match ForwardSeat::open(&recovered, self.spool_disk.handle(), &self.sink_disk, &self.quarantine_disk) {
+        match ForwardSeat::open(self.node, &recovered, self.spool_disk.handle(), &self.sink_disk, &self.quarantine_disk)
+        {
             Ok(delivery) => self.daemon = Some(self.assemble(spool, disk, &recovered, delivery)),
             Err(why) => {
                 let is_passing = matches!(why, OpenError::Disk { .. });
@@ -172,8 +174,8 @@ impl Pop {
         let (marks, cells) = (recovered.marks.len(), recovered.state.len());
         scribe.mix.restored += (marks + cells) as u64;
         scribe.note(format_args!(
-            "daemon start {}: epoch {}, {marks} marks, {cells} cells, settled {}, cut {} bytes",
-            self.starts, recovered.epoch.0, recovered.settled, recovered.report.cut_bytes,
+            "node {} start {}: epoch {}, {marks} marks, {cells} cells, settled {}, cut {} bytes",
+            self.node.0, self.starts, recovered.epoch.0, recovered.settled, recovered.report.cut_bytes,
         ));
     }
 
@@ -213,7 +215,7 @@ impl Pop {
             sessions: sessions.expect("the story's session configuration is sound"),
             serving: self.desk.serving().clone(),
             restored: Restored { marks, cells },
-            node: NODE,
+            node: self.node,
             epoch: recovered.epoch,
             hash_seed: self.rng.next_u64(),
         };
@@ -224,7 +226,7 @@ impl Pop {
     pub(crate) fn die(&mut self, death: Death, scribe: &mut Scribe<'_>) {
         let Some(mut daemon) = self.daemon.take() else { return };
         daemon.harvest(scribe);
-        scribe.note(format_args!("daemon dies: {death:?}"));
+        scribe.note(format_args!("node {} dies: {death:?}", self.node.0));
         match death {
             Death::Kill => {
                 scribe.mix.kills += 1;

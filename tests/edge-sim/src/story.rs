@@ -6,6 +6,7 @@
 //! only differences are used), and any choice that is not drawn from the seed.
 
 mod clients;
+mod node;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,13 @@ use edge_door::sim::{Rng, SimClock, SimNet};
 use edge_session::Arrival;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cast::{Actor, SERVER, cast, steer};
-use crate::check::{self, World};
-use crate::lines;
+use self::node::Node;
+use crate::cast::{Actor, cast, steer};
+use crate::check::{self, Delivered, World};
+use crate::lines::{self, Line};
 use crate::mix::Mix;
 use crate::plan::{Plan, Trouble};
-use crate::pop::{Death, Outgoing, Pop};
+use crate::pop::Outgoing;
 use crate::scribe::{Promise, Scribe, Violation};
 use crate::tls::START_UNIX_MS;
 use crate::trace::Listener;
@@ -62,27 +64,18 @@ struct Story<'a> {
     rng: Rng,
     plan: Plan,
     net: SimNet,
-    pop: Pop,
+    nodes: Vec<Node>,
     actors: Vec<Actor>,
     players: Vec<String>,
     scribe: Scribe<'a>,
     /// What is still to come of the plan, the next last.
     troubles: Vec<(Instant, Trouble)>,
-    /// The daemon comes back then, with this fuse.
-    restart_at: Option<(Instant, Option<u32>)>,
-    /// A death that waits for its moment.
-    ambush: Option<(Death, Duration, Option<u32>)>,
-    /// When new sessions are let in again.
-    opens_at: Option<Instant>,
     /// When the cut between a client and the site heals.
     heals: BTreeMap<usize, Instant>,
     /// When trouble is over.
     quiet_at: Instant,
     is_quiet: bool,
     next_nonce: u64,
-    deaths: u64,
-    /// The number of the cut that ends the story.
-    final_cut: Option<u64>,
     outgoing: Vec<Outgoing>,
     /// When each packet to a client left, by its bytes.
     departures: BTreeMap<u64, Duration>,
@@ -95,7 +88,8 @@ impl<'a> Story<'a> {
         let plan = Plan::draw(&mut rng.fork(1));
         let start = clock.now();
         let net = SimNet::new(rng.next_u64(), plan.link.clone());
-        let pop = Pop::new(plan.setup.clone(), clock.clone(), rng.fork(2));
+        let node = |at: usize| Node::new(at, plan.setup.clone(), clock.clone(), rng.fork(2 + 10 * at as u64));
+        let nodes = (0..plan.nodes).map(node).collect();
         let (actors, players) = cast(&plan, &mut rng.fork(3));
         let mut troubles: Vec<_> = plan.troubles.iter().map(|(at, trouble)| (start + *at, trouble.clone())).collect();
         troubles.reverse();
@@ -107,26 +101,21 @@ impl<'a> Story<'a> {
             rng,
             plan,
             net,
-            pop,
+            nodes,
             actors,
             players,
             scribe,
             troubles,
-            restart_at: None,
-            ambush: None,
-            opens_at: None,
             heals: BTreeMap::new(),
             is_quiet: false,
             next_nonce: 1,
-            deaths: 0,
-            final_cut: None,
             outgoing: Vec::new(),
             departures: BTreeMap::new(),
         }
     }
 
     fn run(&mut self) {
-        self.pop.start(None, &mut self.scribe);
+        self.nodes.iter_mut().for_each(|node| node.pop.start(None, &mut self.scribe));
         let start = self.clock.now();
         for actor in &mut self.actors {
             actor.connects_at = Some(start + actor.pause(Duration::from_millis(50)));
@@ -145,8 +134,7 @@ impl<'a> Story<'a> {
             self.deliver(now);
             self.trouble(now);
             self.clients(now);
-            self.pop.turn(&mut self.outgoing, &mut self.scribe);
-            self.send(now);
+            self.turn(now);
             if self.is_quiet && self.is_at_rest() {
                 return;
             }
@@ -166,11 +154,9 @@ impl<'a> Story<'a> {
             next,
             self.net.next_due(),
             self.troubles.last().map(|(at, _)| *at),
-            self.restart_at.map(|(at, _)| at),
             self.heals.values().min().copied(),
-            self.opens_at,
             (!self.is_quiet).then_some(self.quiet_at),
-            self.pop.next_due(now),
+            self.nodes.iter_mut().filter_map(|node| node.next_due(now)).min(),
         ];
         // At rest nothing is due but keep-alives; a tick keeps the end in sight.
         let next = own.into_iter().flatten().min().unwrap_or(now + Duration::from_millis(100));
@@ -181,46 +167,47 @@ impl<'a> Story<'a> {
 
     fn deliver(&mut self, now: Instant) {
         while let Some(packet) = self.net.deliver(now) {
-            if packet.to == SERVER {
-                if !self.pop.is_up() {
+            if let Some(node) = self.nodes.iter_mut().find(|node| node.address == packet.to) {
+                if !node.pop.is_up() {
                     self.scribe.mix.packets_unheard += 1;
                     continue;
                 }
                 let arrival = Arrival { remote: packet.from, local_ip: None, ecn: packet.ecn };
-                self.pop.receive(arrival, &packet.bytes, steer(packet.from, self.plan.setup.shards));
+                node.pop.receive(arrival, &packet.bytes, steer(packet.from, self.plan.setup.shards));
             } else if let Some(at) = self.actors.iter().position(|a| a.ip == packet.to.ip()) {
                 let actor = &mut self.actors[at];
                 // A packet may complete what an earlier one brought too soon, so the latest departure counts.
                 let sent_at = self.departures.get(&xxh3_64(&packet.bytes)).copied();
-                actor.heard_up_to = actor.heard_up_to.max(sent_at.unwrap_or_default());
+                if let Some(node) = self.nodes.iter().position(|node| node.address == packet.from) {
+                    actor.heard_up_to[node] = actor.heard_up_to[node].max(sent_at.unwrap_or_default());
+                }
                 actor.client.receive(now, packet.to, packet.from, packet.ecn, &packet.bytes);
                 self.serve(at, now);
             }
         }
     }
 
-    fn send(&mut self, now: Instant) {
+    /// Lets every node take its turns, and sends what it has to send.
+    fn turn(&mut self, now: Instant) {
         let elapsed = self.clock.elapsed();
-        for packet in self.outgoing.drain(..) {
-            self.departures.entry(xxh3_64(&packet.bytes)).or_insert(elapsed);
-            self.net.send(SERVER, packet.to, packet.ecn, &packet.bytes, now);
+        for node in &mut self.nodes {
+            node.pop.turn(&mut self.outgoing, &mut self.scribe);
+            for packet in self.outgoing.drain(..) {
+                self.departures.entry(xxh3_64(&packet.bytes)).or_insert(elapsed);
+                self.net.send(node.address, packet.to, packet.ecn, &packet.bytes, now);
+            }
         }
     }
 
     // ---- the end
 
-    /// Whether every event is receipted, every thread idle and a last cut of the ledger closed.
+    /// Whether every event is receipted, every thread idle and a last cut of each ledger closed.
     fn is_at_rest(&mut self) -> bool {
-        if self.actors.iter().any(|a| a.client.outstanding() > 0) || !self.pop.busy().is_empty() {
+        if self.actors.iter().any(|a| a.client.outstanding() > 0) {
             return false;
         }
-        let Some(cut) = self.pop.last_cut() else { return false };
-        let is_final = cut.number > 0 && self.final_cut == Some(cut.number);
-        if !is_final {
-            self.pop.cut();
-            self.final_cut = Some(cut.number + 1);
-        }
-        is_final
+        // All are asked, so that all begin their last cut at once.
+        self.nodes.iter_mut().filter_map(|node| (!node.is_at_rest()).then_some(())).count() == 0
     }
 
     fn complain(&mut self) {
@@ -230,40 +217,47 @@ impl<'a> Story<'a> {
             .filter(|a| a.client.outstanding() > 0)
             .map(|a| format!("{} waits for {} receipts", a.client.name, a.client.outstanding()))
             .collect();
-        let what = format!(
-            "no rest after {REST_WITHIN:?}: {waiting:?}, busy: {:?}, delivery: {:?}",
-            self.pop.busy(),
-            self.pop.delivery_ledger()
-        );
+        let how = |node: &Node| format!("busy: {:?}, delivery: {:?}", node.pop.busy(), node.pop.delivery_ledger());
+        let nodes: Vec<String> = self.nodes.iter().map(how).collect();
+        let what = format!("no rest after {REST_WITHIN:?}: {waiting:?}, {nodes:?}");
         self.scribe.broken(Promise::Liveness, what);
     }
 
     fn end(mut self) -> Ending {
-        let (files, quarantine) = self.pop.delivered();
-        let lines = lines::read(&files, "commands-");
-        match (lines, lines::read(&quarantine, "quarantine-")) {
-            (Ok(lines), Ok(refused)) => {
-                self.scribe.mix.commands = lines.len() as u64;
-                if !refused.is_empty() {
-                    let what = format!("{} commands are in the quarantine: {:?}", refused.len(), refused[0]);
-                    self.scribe.broken(Promise::P1, what);
-                }
-                let came_to_rest = self.scribe.violations.iter().all(|v| v.promise != Promise::Liveness);
-                if came_to_rest {
-                    let (actors, players, pop) = (&self.actors, &self.players, &self.pop);
-                    let world = World { actors, players, pop, lines: &lines, deaths: self.deaths };
-                    check::at_the_end(&world, &mut self.scribe);
-                }
-            }
-            (Err(why), _) | (_, Err(why)) => self.scribe.broken(Promise::P1, why),
+        let lines: Option<Vec<_>> = (0..self.nodes.len()).map(|node| self.read(node)).collect();
+        let came_to_rest = self.scribe.violations.iter().all(|v| v.promise != Promise::Liveness);
+        if came_to_rest && let Some(lines) = lines {
+            let nodes = self.nodes.iter().zip(&lines);
+            let nodes = nodes.map(|(node, lines)| Delivered { pop: &node.pop, lines, deaths: node.deaths }).collect();
+            let world = World { actors: &self.actors, players: &self.players, nodes };
+            check::at_the_end(&world, &mut self.scribe);
         }
-        self.pop.finish(&mut self.scribe);
+        self.nodes.iter_mut().for_each(|node| node.pop.finish(&mut self.scribe));
         self.count();
         let lasted = self.clock.elapsed();
         let mix = self.scribe.mix;
         self.scribe.note(format_args!("end: {mix:?}"));
         let Scribe { trace, violations, .. } = self.scribe;
         Ending { hash: trace.hash(), mix, lasted, violations }
+    }
+
+    /// What a node's upstream got; `None` where it cannot be read.
+    fn read(&mut self, node: usize) -> Option<Vec<Line>> {
+        let (files, quarantine) = self.nodes[node].pop.delivered();
+        match (lines::read(&files, "commands-"), lines::read(&quarantine, "quarantine-")) {
+            (Ok(lines), Ok(refused)) => {
+                self.scribe.mix.commands += lines.len() as u64;
+                if !refused.is_empty() {
+                    let what = format!("{} commands are in the quarantine: {:?}", refused.len(), refused[0]);
+                    self.scribe.broken(Promise::P1, what);
+                }
+                Some(lines)
+            }
+            (Err(why), _) | (_, Err(why)) => {
+                self.scribe.broken(Promise::P1, why);
+                None
+            }
+        }
     }
 
     /// Counts what the network and the clients counted.

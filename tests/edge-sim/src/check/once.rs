@@ -3,19 +3,22 @@
 //! In: each client's own log of what it told. What must be there comes from the [`oracle`]: exactly, for rules
 //! without state and for gates and windows that every start restores; within bounds, for the window that a crash may take.
 //! The moment of an event (for the window that ends within a story) is the one that its record shows.
+//!
+//! Each node keeps gates and windows of its own, so what rules with state order is judged node by node, over the events that
+//! made a record there; what all nodes together must hold is in [`union`](super::union) and here in [`nobody_forgot`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use edge_event::{Class, Provenance, Seq};
 
-use super::World;
+use super::{Delivered, World};
 use crate::client::Told;
 use crate::fact::Fact;
 use crate::lines::Line;
 use crate::oracle::{self, Expected};
 use crate::scribe::{Promise, Scribe};
 
-/// One told event with its name and what the upstream got of it.
+/// One told event with its name, and what one node made of it.
 struct Case<'a> {
     player: &'a str,
     name: (String, u64, u64),
@@ -23,48 +26,87 @@ struct Case<'a> {
     lines: Vec<&'a Line>,
     /// Its record, in the order of the log, with its moment.
     record: Option<(edge_event::Position, i64)>,
+    /// Whether it was this node whose receipt covered it.
+    is_receipted: bool,
 }
 
 pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
-    ids_are_unique(world, scribe);
-    let cases = cases(world);
+    let all: Vec<Vec<Case<'_>>> = (0..world.nodes.len()).map(|node| cases(world, node)).collect();
+    for (node, cases) in world.nodes.iter().zip(&all) {
+        one_node(node, cases, scribe);
+        for player in world.players {
+            with_state(player, cases, scribe);
+        }
+        datagrams(world, node, scribe);
+    }
+    for player in world.players {
+        nobody_forgot(player, world, &all, scribe);
+    }
+}
+
+fn one_node(node: &Delivered<'_>, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
+    ids_are_unique(node, scribe);
     let known: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
-    for line in world.lines {
+    for line in node.lines {
         if line.reliable.as_ref().is_some_and(|name| !known.contains(name)) {
             scribe.broken(Promise::P1, format!("a command of an event that nobody told: {line:?}"));
         }
     }
-    for case in &cases {
+    for case in cases {
         stateless(case, scribe);
     }
-    for player in world.players {
-        let of = |fact: fn(&Fact) -> bool| -> Vec<&Case<'_>> {
-            cases.iter().filter(|c| c.player == player && fact(&c.told.fact)).collect()
-        };
-        welcome(player, &of(|f| matches!(f, Fact::Login)), scribe);
-        let kills = of(|f| matches!(f, Fact::Kill));
-        streak(&kills, scribe);
-        rapid(&kills, scribe);
-        let chats = of(|f| matches!(f, Fact::Chat));
-        calm_down(&chats, scribe);
-        chatter(&chats, world.deaths, scribe);
-    }
-    datagrams(world, scribe);
 }
 
-fn ids_are_unique(world: &World<'_>, scribe: &mut Scribe<'_>) {
+/// What rules with state ordered on one node for one player.
+fn with_state(player: &str, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
+    let of = |fact: fn(&Fact) -> bool| -> Vec<&Case<'_>> {
+        cases.iter().filter(|c| c.player == player && fact(&c.told.fact)).collect()
+    };
+    welcome(player, &of(|f| matches!(f, Fact::Login)), scribe);
+    let mut kills = of(|f| matches!(f, Fact::Kill));
+    kills.retain(|case| case.record.is_some());
+    streak(&kills, scribe);
+    rapid(&kills, scribe);
+    calm_down(&of(|f| matches!(f, Fact::Chat)), scribe);
+}
+
+/// What must be upstream of one of the nodes, whichever it is.
+fn nobody_forgot(player: &str, world: &World<'_>, all: &[Vec<Case<'_>>], scribe: &mut Scribe<'_>) {
+    let Some(first) = all.first() else { return };
+    let count = |rule: &str| {
+        let fired = |at: usize| all.iter().any(|cases| cases[at].fired(rule));
+        (0..first.len()).filter(|at| first[*at].player == player && fired(*at)).count()
+    };
+    let told = |fact: fn(&Fact) -> bool| first.iter().filter(|c| c.player == player && fact(&c.told.fact)).count();
+    let logins = told(|f| matches!(f, Fact::Login));
+    if logins > 0 && count("welcome") == 0 {
+        scribe.broken(Promise::P1, format!("{player} logged in {logins} times and was never welcomed"));
+    }
+    let deaths = world.nodes.iter().map(|node| node.deaths).sum();
+    chatter(player, told(|f| matches!(f, Fact::Chat)), count("chatter"), deaths, all.len(), scribe);
+    for (at, case) in first.iter().enumerate().filter(|(_, c)| c.player == player && c.told.fact.is_sound()) {
+        let has_record = all.iter().any(|cases| cases[at].record.is_some());
+        if oracle::needs_record(&case.told.fact) && !has_record {
+            let what = format!("{:?} {:?} of {player} has no record on any node", case.told.fact, case.name);
+            scribe.broken(Promise::P1, what);
+        }
+    }
+}
+
+fn ids_are_unique(node: &Delivered<'_>, scribe: &mut Scribe<'_>) {
     let mut ids = BTreeSet::new();
-    for line in world.lines {
+    for line in node.lines {
         if !ids.insert(&line.id) {
             scribe.broken(Promise::P1, format!("command {} is upstream twice: {line:?}", line.id));
         }
     }
 }
 
-/// Every sound event that was told, with its lines. In the order of each class.
-fn cases<'a>(world: &World<'a>) -> Vec<Case<'a>> {
+/// Every event that was told, with its lines at one node. In the order of each class, the same for every node.
+fn cases<'a>(world: &World<'a>, node: usize) -> Vec<Case<'a>> {
+    let Delivered { pop, lines: delivered, .. } = &world.nodes[node];
     let mut lines: BTreeMap<&(String, u64, u64), Vec<&Line>> = BTreeMap::new();
-    for line in world.lines {
+    for line in *delivered {
         if let Some(name) = &line.reliable {
             lines.entry(name).or_default().push(line);
         }
@@ -80,13 +122,14 @@ fn cases<'a>(world: &World<'a>) -> Vec<Case<'a>> {
                     Fact::Trade { player, .. } => world.players.iter().find(|p| *p == player),
                     _ => world.players.iter().find(|p| ***p == *client.sub),
                 };
-                let record = world.pop.witness.record_of((client.producer, class, Seq(seq)));
+                let record = pop.witness.record_of((client.producer, class, Seq(seq)));
                 cases.push(Case {
                     player: player.expect("every event is about one of the players"),
                     lines: lines.get(&name).cloned().unwrap_or_default(),
                     name,
                     told,
                     record: record.map(|(position, entry)| (position, entry.time.0)),
+                    is_receipted: told.receipted_by == Some(node),
                 });
             }
         }
@@ -104,10 +147,11 @@ impl Case<'_> {
     }
 }
 
-/// Rules without state: exactly what the oracle says, under the one revision that the lines name.
+/// Rules without state: exactly what the oracle says, under the one revision that the lines name, at each node that keeps a
+/// record of the event.
 fn stateless(case: &Case<'_>, scribe: &mut Scribe<'_>) {
     let rev = case.lines.first().map_or(1, |line| line.revision);
-    let mut wanted = if case.told.fact.is_sound() {
+    let mut wanted = if case.told.fact.is_sound() && (case.record.is_some() || case.is_receipted) {
         oracle::stateless(&case.told.fact, case.told.nonce, case.player, rev)
     } else {
         Vec::new()
@@ -154,17 +198,18 @@ fn belongs(rule: &str, fact: &Fact) -> bool {
     }
 }
 
-/// Exactly one, whichever login came first.
+/// At most one, whichever login came first; exactly one where a login was receipted.
 fn welcome(player: &str, logins: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     let fired = logins.iter().map(|case| case.of_rule("welcome").count()).sum::<usize>();
-    let wanted = usize::from(!logins.is_empty());
-    if fired != wanted {
+    let is_due = logins.iter().any(|case| case.is_receipted);
+    if fired > 1 || (is_due && fired == 0) {
         let what = format!("{player} logged in {} times and was welcomed {fired} times", logins.len());
         scribe.broken(Promise::P1, what);
     }
 }
 
-/// The window outlasts the story, and one device in one class tells all kills: the third and every later one fires.
+/// The window outlasts the story, and one device in one class tells all kills: of those that the node keeps, the third and
+/// every later one fires.
 fn streak(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     for (at, case) in kills.iter().enumerate() {
         let should = at + 1 >= oracle::STREAK_COUNT;
@@ -179,10 +224,7 @@ fn streak(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
 fn rapid(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     let mut moments: Vec<i64> = Vec::new();
     for (at, case) in kills.iter().enumerate() {
-        let Some((_, moment)) = case.record else {
-            scribe.broken(Promise::P1, format!("kill {} of {} has no record of its window", at + 1, case.player));
-            continue;
-        };
+        let Some((_, moment)) = case.record else { continue };
         moments.push(moment);
         let newest = *moments.iter().max().expect("one was just pushed");
         let within = moments.iter().filter(|m| **m > newest - oracle::RAPID_WITHIN_MS).count();
@@ -205,7 +247,7 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
             scribe.broken(Promise::P1, what);
         }
     }
-    for case in chats.iter().filter(|case| !case.fired("calm_down")) {
+    for case in chats.iter().filter(|case| case.is_receipted && !case.fired("calm_down")) {
         // The event's moment is never before it was told.
         let told_at = case.told.at_unix_ms;
         if !passed.iter().any(|(_, at)| at + oracle::CALM_MS >= told_at) {
@@ -216,24 +258,25 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     }
 }
 
-/// The window lives in memory: exact where no daemon died, never more than with memory.
-fn chatter(chats: &[&Case<'_>], deaths: u64, scribe: &mut Scribe<'_>) {
-    let fired = chats.iter().filter(|case| case.fired("chatter")).count();
-    let most = chats.len().saturating_sub(oracle::CHATTER_COUNT - 1);
-    if fired > most || (deaths == 0 && fired < most) {
-        let what = format!("{} chat lines, {deaths} deaths: chatter fired {fired} times of {most}", chats.len());
+/// The window lives in memory, and each node has one of its own: exact where no daemon of one node died, never more than with
+/// one memory, and never less than where each node saw as little as it can have.
+fn chatter(player: &str, chats: usize, fired: usize, deaths: u64, nodes: usize, scribe: &mut Scribe<'_>) {
+    let silent = oracle::CHATTER_COUNT - 1;
+    let (least, most) = (chats.saturating_sub(nodes * silent), chats.saturating_sub(silent));
+    if fired > most || (deaths == 0 && fired < least) {
+        let what = format!("{player}: {chats} chat lines, {deaths} deaths: chatter fired {fired} times of {most}");
         scribe.broken(Promise::P1, what);
     }
 }
 
 /// What datagrams ordered: at most once each, and only what was told.
-fn datagrams(world: &World<'_>, scribe: &mut Scribe<'_>) {
+fn datagrams(world: &World<'_>, node: &Delivered<'_>, scribe: &mut Scribe<'_>) {
     let mut told = BTreeMap::new();
     for actor in world.actors.iter().filter(|a| a.client.provenance == Provenance::Client) {
         told.extend(actor.unreliable.iter().map(|(fact, nonce)| (*nonce, (fact, &*actor.client.sub))));
     }
     let mut seen = BTreeSet::new();
-    for line in world.lines.iter().filter(|line| line.reliable.is_none()) {
+    for line in node.lines.iter().filter(|line| line.reliable.is_none()) {
         let nonce = line.nonce().unwrap_or_default();
         let is_right = told.get(&nonce).is_some_and(|(fact, player)| {
             let wanted = oracle::stateless(fact, nonce, player, line.revision);

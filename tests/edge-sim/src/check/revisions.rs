@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::World;
+use super::Delivered;
 use crate::scribe::{Promise, Scribe};
 
-pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
-    let newest = world.pop.desk.revision();
+pub(crate) fn check(node: &Delivered<'_>, scribe: &mut Scribe<'_>) {
+    let newest = node.pop.desk.revision();
     let mut of_record: BTreeMap<(u64, u64), u64> = BTreeMap::new();
-    for line in world.lines {
+    for line in node.lines {
         let written = line.body().get("rev").and_then(serde_json::Value::as_u64);
         if written != Some(line.revision) {
             scribe.broken(Promise::P6, format!("the body was written by revision {written:?}: {line:?}"));
@@ -26,7 +26,7 @@ pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     }
     // A shard never goes back to an older revision, and nor does the node over its restarts.
     let mut last: BTreeMap<u16, u64> = BTreeMap::new();
-    for (position, entry) in world.pop.witness.records() {
+    for (position, entry) in node.pop.witness.records() {
         let before = last.insert(entry.shard.0, entry.revision).unwrap_or(0);
         if before > entry.revision {
             let what = format!("{position} was evaluated under {}, records before it under {before}", entry.revision);

@@ -6,13 +6,15 @@
 use std::time::{Duration, Instant};
 
 use edge_door::Clock as _;
+use edge_event::NodeId;
 use edge_wire::CloseCode;
 
 use super::{FACTS_MAX, PROVE_ONE_IN, Story};
-use crate::cast::{Actor, SERVER, Way, steer};
+use crate::cast::{Actor, Way, steer};
 use crate::check::receipts;
 use crate::client::Heard;
 use crate::fact::Fact;
+use crate::link::{Road, Stage};
 use crate::scribe::Promise;
 
 impl Story<'_> {
@@ -46,13 +48,16 @@ impl Story<'_> {
         let actor = &mut self.actors[at];
         actor.connects_at = None;
         let local = actor.next_address();
-        let shard = steer(local, self.plan.setup.shards);
-        let link = actor.client.connect(now, local);
-        self.scribe.mix.reconnects += u64::from(actor.connections > 0);
-        self.scribe.mix.reconnects_elsewhere += u64::from(actor.shard.is_some_and(|before| before != shard));
+        let (node, shard) = (actor.node, steer(local, self.plan.setup.shards));
+        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node });
+        let mix = &mut self.scribe.mix;
+        mix.reconnects += u64::from(actor.connections > 0);
+        mix.reconnects_elsewhere += u64::from(actor.last.is_some_and(|last| last.0 == node && last.1 != shard));
+        mix.reconnects_to_node += u64::from(actor.last.is_some_and(|last| last.0 != node));
         actor.connections += 1;
-        actor.shard = Some(shard);
-        self.scribe.note(format_args!("{} connects ({link}) from {local} to shard {shard}", actor.client.name));
+        actor.last = Some((node, shard));
+        let name = &actor.client.name;
+        self.scribe.note(format_args!("{name} connects ({link}) from {local} to node {node} shard {shard}"));
     }
 
     /// Tells `count` facts, datagram ones together.
@@ -96,22 +101,26 @@ impl Story<'_> {
         while let Some(heard) = self.actors[at].client.heard.pop_front() {
             self.hear(at, heard, &mut receipts, now);
         }
-        while let Some((from, ecn, bytes)) = self.actors[at].client.outbox.pop_front() {
-            self.net.send(from, SERVER, ecn, &bytes, now);
+        while let Some(mail) = self.actors[at].client.outbox.pop_front() {
+            self.net.send(mail.from, mail.to, mail.ecn, &mail.bytes, now);
         }
     }
 
     pub(super) fn hear(&mut self, at: usize, heard: Heard, receipts: &mut [u64; 4], now: Instant) {
-        let client = &self.actors[at].client;
+        let client = &mut self.actors[at].client;
         self.scribe.note(format_args!("{} hears {heard:?}", client.name));
         match heard {
-            Heard::Receipt { class, up_to } => {
+            Heard::Receipt { node, class, up_to } => {
                 let from = receipts[class.index()] + 1;
                 receipts[class.index()] = up_to;
-                let sent_at = self.actors[at].heard_up_to;
-                receipts::on_receipt(client, class, from, up_to, sent_at, &self.pop, &mut self.scribe);
+                for told in &mut client.queues[class.index()].told[from as usize - 1..up_to as usize] {
+                    told.receipted_by = Some(node);
+                }
+                let actor = &self.actors[at];
+                let (sent_at, pop) = (actor.heard_up_to[node], &self.nodes[node].pop);
+                receipts::on_receipt(&actor.client, class, from, up_to, sent_at, pop, &mut self.scribe);
                 if self.rng.below(PROVE_ONE_IN) == 0 {
-                    receipts::prove(client, class, from, up_to, &self.pop, &mut self.scribe);
+                    receipts::prove(&actor.client, class, from, up_to, pop, &mut self.scribe);
                 }
             }
             Heard::Rejected { class, seq } => {
@@ -128,7 +137,7 @@ impl Story<'_> {
                     self.scribe.broken(Promise::Protocol, what);
                 }
             }
-            Heard::Welcomed { .. } => {}
+            Heard::Welcomed { link, node, .. } => self.on_welcome(at, link, node),
             Heard::Refused { .. } => {
                 self.scribe.mix.refused += 1;
                 self.reconnect_later(at, now);
@@ -147,9 +156,29 @@ impl Story<'_> {
         }
     }
 
+    /// A session is open: at the node that was asked, and perhaps beside others of its player.
+    fn on_welcome(&mut self, at: usize, link: u64, node: NodeId) {
+        let me = &self.actors[at];
+        let asked = me.client.links.iter().find(|l| l.number == link).map_or(0, |l| l.node);
+        if node != self.nodes[asked].pop.node {
+            let what = format!("{} asked node {asked} and was welcomed by {node:?}", me.client.name);
+            self.scribe.broken(Promise::Protocol, what);
+        }
+        let others = self.actors.iter().enumerate().filter(|(n, a)| *n != at && a.client.sub == me.client.sub);
+        let nodes =
+            others.flat_map(|(_, a)| a.client.links.iter().filter(|l| l.stage == Stage::Welcomed)).map(|l| l.node);
+        let (here, there): (Vec<usize>, Vec<usize>) = nodes.partition(|other| *other == asked);
+        self.scribe.mix.players_shared += u64::from(!here.is_empty());
+        self.scribe.mix.players_on_both += u64::from(!there.is_empty());
+        let mine = self.actors[at].client.links.iter();
+        let older = mine.filter(|l| l.number != link && l.stage == Stage::Welcomed && l.node != asked).count();
+        self.scribe.mix.producers_on_both += u64::from(older > 0);
+    }
+
     pub(super) fn reconnect_later(&mut self, at: usize, now: Instant) {
         let actor = &mut self.actors[at];
         if actor.connects_at.is_none() {
+            actor.turn_elsewhere(self.plan.nodes);
             actor.connects_at = Some(now + actor.pause(Duration::from_millis(250)));
         }
     }

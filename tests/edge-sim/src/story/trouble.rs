@@ -7,53 +7,40 @@ use std::time::{Duration, Instant};
 
 use edge_door::sim::LinkConfig;
 
-use super::{AMBUSH_RECORDS, Story};
-use crate::cast::SERVER;
+use super::Story;
 use crate::plan::Trouble;
-use crate::pop::Death;
 use crate::rulebook::{REVISIONS, rulebook};
 use crate::scribe::Promise;
 
 impl Story<'_> {
     pub(super) fn trouble(&mut self, now: Instant) {
-        if let Some((_, fuse)) = self.restart_at.take_if(|(at, _)| *at <= now) {
-            self.pop.start(fuse, &mut self.scribe);
-            if !self.pop.is_up() {
-                self.restart_at = Some((now + Duration::from_millis(20), None));
-            }
-        }
-        if self.pop.is_read_only() {
-            self.scribe.note(format_args!("the spool is read-only; its operator restarts the daemon"));
-            self.kill(Death::Kill, Duration::from_millis(100), None, now);
-        }
-        if self.pop.unsynced_records() >= AMBUSH_RECORDS
-            && let Some((death, down, fuse)) = self.ambush.take()
-        {
-            self.kill(death, down, fuse, now);
-        }
-        if self.opens_at.take_if(|at| *at <= now).is_some() {
-            self.pop.gate(true);
-        }
+        self.nodes.iter_mut().for_each(|node| node.tend(now, &mut self.scribe));
         while let Some(client) = self.heals.iter().find(|(_, at)| **at <= now).map(|(client, _)| *client) {
             self.heals.remove(&client);
-            self.net.heal(self.actors[client].ip, SERVER.ip());
+            self.heal(client);
             self.scribe.note(format_args!("{} reaches the site again", self.actors[client].client.name));
         }
         while let Some((_, trouble)) = self.troubles.pop_if(|(at, _)| *at <= now) {
             self.scribe.note(format_args!("trouble: {trouble:?}"));
-            self.happen(trouble, now);
+            self.happen(trouble, 0, now);
         }
         if !self.is_quiet && now >= self.quiet_at {
             self.quieten(now);
         }
     }
 
-    pub(super) fn happen(&mut self, trouble: Trouble, now: Instant) {
+    /// `at`: the node that it happens to, where it happens to one.
+    fn happen(&mut self, trouble: Trouble, at: usize, now: Instant) {
+        let node = &mut self.nodes[at];
         match trouble {
-            Trouble::Death { death, from_ambush: true, down, fuse } => self.ambush = Some((death, down, fuse)),
-            Trouble::Death { death, from_ambush: false, down, fuse } => self.kill(death, down, fuse, now),
+            Trouble::Elsewhere(trouble) => self.happen(*trouble, (at + 1) % self.plan.nodes, now),
+            Trouble::Death { death, from_ambush: true, down, fuse } => node.ambush = Some((death, down, fuse)),
+            Trouble::Death { death, from_ambush: false, down, fuse } => {
+                node.kill((death, down, fuse), now, &mut self.scribe);
+            }
             Trouble::Cut { client, lasts } => {
-                self.net.cut(self.actors[client].ip, SERVER.ip());
+                let actor = &self.actors[client];
+                self.net.cut(actor.ip, self.nodes[actor.node].address.ip());
                 self.heals.insert(client, now + lasts);
             }
             Trouble::Weather(link) => self.net.set_default_link(*link),
@@ -71,6 +58,14 @@ impl Story<'_> {
                     self.serve(client, now);
                 }
             }
+            Trouble::Roam { client, leaves } => {
+                if leaves {
+                    self.actors[client].client.close(now);
+                }
+                self.actors[client].node = (self.actors[client].node + 1) % self.plan.nodes;
+                self.connect(client, now);
+                self.serve(client, now);
+            }
             Trouble::Close { client } => {
                 self.actors[client].client.close(now);
                 self.serve(client, now);
@@ -86,37 +81,35 @@ impl Story<'_> {
                 self.serve(client, now);
             }
             Trouble::Swap => {
-                let next = self.pop.desk.revision() + 1;
-                if next <= REVISIONS && self.pop.offer(rulebook().bundle(next), &mut self.scribe) {
+                let next = node.pop.desk.revision() + 1;
+                if next <= REVISIONS && node.pop.offer(rulebook().bundle(next), &mut self.scribe) {
                     self.scribe.mix.swaps += 1;
                 }
             }
             Trouble::Spoiled => {
-                let (bytes, how) = rulebook().spoiled(self.pop.desk.revision(), &mut self.rng);
-                if self.pop.offer(bytes, &mut self.scribe) {
+                let (bytes, how) = rulebook().spoiled(node.pop.desk.revision(), &mut self.rng);
+                if node.pop.offer(bytes, &mut self.scribe) {
                     self.scribe.broken(Promise::P6, format!("a bundle that is {how} serves"));
                 }
             }
             Trouble::Stall { shard, lasts } => {
                 self.scribe.mix.stalls += 1;
-                self.pop.stall(shard, now + lasts);
+                node.pop.stall(shard, now + lasts);
             }
-            Trouble::SpoolSyncFailure => self.pop.fail_next_spool_sync(),
-            Trouble::SinkSyncFailure => self.pop.fail_next_sink_sync(),
+            Trouble::SpoolSyncFailure => node.pop.fail_next_spool_sync(),
+            Trouble::SinkSyncFailure => node.pop.fail_next_sink_sync(),
             Trouble::Gate { lasts } => {
-                self.pop.gate(false);
-                self.opens_at = Some(now + lasts);
+                node.pop.gate(false);
+                node.opens_at = Some(now + lasts);
             }
-            Trouble::LedgerCut => self.pop.cut(),
+            Trouble::LedgerCut => node.pop.cut(),
         }
     }
 
-    pub(super) fn kill(&mut self, death: Death, down: Duration, fuse: Option<u32>, now: Instant) {
-        if self.pop.is_up() {
-            self.deaths += 1;
-            self.pop.die(death, &mut self.scribe);
-            self.restart_at = Some((now + down, fuse));
-        }
+    /// A client reaches every node again.
+    fn heal(&mut self, client: usize) {
+        let ip = self.actors[client].ip;
+        self.nodes.iter().for_each(|node| self.net.heal(ip, node.address.ip()));
     }
 
     /// The trouble is over: the network is good, everybody is there, nobody tells anything new.
@@ -124,14 +117,9 @@ impl Story<'_> {
         self.is_quiet = true;
         self.scribe.note(format_args!("quiet"));
         self.net.set_default_link(LinkConfig { latency: Duration::from_millis(5), ..LinkConfig::default() });
-        for actor in &self.actors {
-            self.net.heal(actor.ip, SERVER.ip());
-        }
+        (0..self.actors.len()).for_each(|client| self.heal(client));
         self.heals.clear();
-        self.ambush = None;
-        self.opens_at = None;
-        self.pop.gate(true);
         self.troubles.clear();
-        self.restart_at = self.restart_at.map(|(at, _)| (at.min(now + Duration::from_millis(100)), None));
+        self.nodes.iter_mut().for_each(|node| node.quieten(now));
     }
 }
