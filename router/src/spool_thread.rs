@@ -253,7 +253,7 @@ impl Writer {
                         Ok(())
                     }
                     Err(AppendError::NoRoom | AppendError::ReadOnly { .. }) => Err(ToSpool::Record { ticket, record }),
-                    // A bundle whose worst case exceeds a record is refused at load, so this is our own fault; going on
+                    // The engine holds back what would not fit into an event's record, so this is our own fault; going on
                     // without the record would be a receipt for nothing.
                     Err(why @ AppendError::TooLarge { .. }) => panic!("the spool refused a record: {why}"),
                 }

@@ -55,6 +55,10 @@ pub mod limits {
     pub const MAX_BODY_BYTES: usize = 16 * 1024;
     /// A workflow's id.
     pub const MAX_WORKFLOW_ID_BYTES: usize = 512;
+    /// Durable commands of one event together, names and ids included: with its cells they fit into one record of the spool.
+    pub const MAX_EVENT_BYTES: usize = 480 * 1024;
+    /// Durable windows and sequences that one event type feeds: each event writes a cell of each.
+    pub const MAX_DURABLE_FEEDS: usize = 380;
 }
 
 /// How late an event may be and still feed windows, unless a rule set says otherwise: 10 s.

@@ -21,7 +21,7 @@ pub enum Reason {
     Shadow = 3,
     /// Its condition or its command could not be computed.
     Error = 4,
-    /// The gate's table is full, so its use could not be recorded.
+    /// The gate's table is full, so its use could not be recorded; or the event's record is, by rules before this one.
     Capacity = 5,
 }
 
@@ -56,6 +56,8 @@ pub struct Outputs {
     pub fired: Vec<RuleIndex>,
     /// Rules that were held back, in emission order.
     pub suppressed: Vec<(RuleIndex, Reason)>,
+    /// Bytes of the commands and gates so far, about as the event's record will hold them.
+    pub record_bytes: usize,
     /// The event's bounded time: goes into its record.
     pub time: UnixMillis,
 }
@@ -90,6 +92,7 @@ impl Outputs {
         self.timers.clear();
         self.fired.clear();
         self.suppressed.clear();
+        self.record_bytes = 0;
         self.time = UnixMillis(0);
     }
 }

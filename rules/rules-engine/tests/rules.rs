@@ -8,7 +8,7 @@ use kit::tree::{Tree, binary, call, field, int, param, text, window};
 use kit::{Builder, DIED, HIT, LEVEL, START, World, ZONE, gate, let_};
 use rules_engine::ir::{
     ActionIr, ActionKind, AtCapacity, BinaryOp as B, DefinitionKind, Function as F, LetIr, Mode, Scope, TemplateEntry,
-    TemplateIr, Window,
+    TemplateIr, Window, limits,
 };
 use rules_engine::{Reason, RuleIndex, RuleSet, Verdict, explain};
 use serde_json::json;
@@ -291,6 +291,25 @@ fn full_tables_evict_the_oldest_or_deny() {
     assert_eq!(hit("cheat", "2"), Verdict::Suppressed(Reason::Once));
     assert_eq!(hit("p", "1"), Verdict::Commanded);
     assert_eq!(hit("q", "1"), Verdict::Suppressed(Reason::Capacity), "full");
+}
+
+/// However many rules of one event fire, what they order fits into its record; who finds no room keeps its gate.
+#[test]
+fn an_event_orders_no_more_than_its_record_can_hold() {
+    let mut b = Builder::new();
+    let cooldown = b.cooldown("r60/cooldown", 60_000);
+    let long = "x".repeat(12_000);
+    for n in 0..60 {
+        b.rule(&format!("r{n:02}"), HIT, None, &[("long", text(&long))]);
+    }
+    b.rule("r60", HIT, None, &[("long", text(&long))]).cooldown = Some(gate(cooldown));
+    let (set, mut w) = (b.load(), World::new());
+    assert_eq!(w.send(&set, "p", HIT, 0, &json!({})), Verdict::Commanded);
+    let bytes: usize = w.out.commands.iter().map(|c| body(c).len()).sum();
+    assert!((400_000..limits::MAX_EVENT_BYTES).contains(&bytes), "{bytes} bytes of {}", w.out.commands.len());
+    assert_eq!(w.out.fired.len() + w.out.suppressed.len(), 61);
+    assert!(w.out.suppressed.iter().all(|(_, reason)| *reason == Reason::Capacity));
+    assert_eq!(w.state.tables().next().map(|t| t.cells), Some(0), "its gate is not used");
 }
 
 #[test]

@@ -1,13 +1,20 @@
 //! Gates and winners: what becomes of the rules whose conditions hold.
 
+use edge_event::{Action as Order, Command};
+
 use super::find::read_lets;
 use super::{Case, Evaluator};
 use crate::expr::EvalError;
 use crate::identity::once_identity;
-use crate::ir::Mode;
+use crate::ir::{Mode, limits};
 use crate::outcome::{Outputs, Reason, RuleIndex};
 use crate::rule_set::{Gate, Kind, Rule};
 use crate::state::State;
+
+/// Id, times, priority and lengths of one command.
+const COMMAND_BYTES: usize = 96;
+/// The cell of a gate that is used, and of one that it pushes out.
+const GATE_BYTES: usize = 256;
 
 /// The gates that a winner uses, with the hashes of their keys.
 #[derive(Clone, Copy, Default)]
@@ -42,7 +49,14 @@ impl Evaluator {
         let passage = self.gates(case, state, rule)?;
         read_lets(case, state, rule, (&mut self.lets, &mut self.keys, &self.scratch));
         self.make_commands(case, rule).map_err(reason)?;
+        let gates = usize::from(rule.once.is_some()) + usize::from(rule.cooldown.is_some());
+        let commands = self.pending.iter().filter(|c| c.action.is_durable()).map(command_bytes).sum::<usize>();
+        let bytes = gates * GATE_BYTES + commands;
+        if out.record_bytes + bytes > limits::MAX_EVENT_BYTES {
+            return Err(Reason::Capacity);
+        }
         // Nothing can fail any more: now the gates are used.
+        out.record_bytes += bytes;
         for (gate, key) in [(&rule.once, passage.once), (&rule.cooldown, passage.cooldown)] {
             if let (Some(gate), Some(key)) = (gate, key) {
                 state.consume(&case.touch(gate.definition, key), &mut out.deltas);
@@ -99,6 +113,18 @@ impl Evaluator {
         state.gate(&case.touch(gate.definition, key))?;
         Ok(key)
     }
+}
+
+/// About what a command takes in its event's record.
+fn command_bytes(command: &Command) -> usize {
+    let (words, body) = match &command.action {
+        Order::StartWorkflow { workflow, workflow_id, input } => (workflow.len() + workflow_id.len(), input.len()),
+        Order::SignalWorkflow { workflow_id, signal, input } => (workflow_id.len() + signal.len(), input.len()),
+        Order::CancelWorkflow { workflow_id } => (workflow_id.len(), 0),
+        Order::Publish { topic, message } => (topic.len(), message.len()),
+        Order::Reply { name, body } => (name.len(), body.len()),
+    };
+    COMMAND_BYTES + command.package.len() + command.rule.len() + command.player.len() + words + body
 }
 
 fn reason(error: EvalError) -> Reason {

@@ -268,6 +268,9 @@ impl Loader<'_> {
             partition.candidates.push(Candidate { rule: index as u32, tests });
         }
         for partition in &mut partitions {
+            let durable = partition.feeds.iter().filter(|feed| definitions[feed.definition as usize].durable).count();
+            let place = format!("event type {}", partition.event_type.0);
+            check_count(&place, "durable windows and sequences", durable, limits::MAX_DURABLE_FEEDS)?;
             partition.worst_case = bound::worst_case(self, partition, rules, definitions);
         }
         partitions.retain(|p| !(p.feeds.is_empty() && p.candidates.is_empty()));
