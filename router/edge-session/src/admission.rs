@@ -45,6 +45,7 @@ impl Session {
             }
             match self.streams.poll_events(at, &mut self.conn, context.now)? {
                 Polled::Frame(frame) => self.on_event_frame(at, frame, context)?,
+                Polled::Begun => {}
                 Polled::Blocked | Polled::Ended => return Ok(()),
             }
         }

@@ -34,7 +34,7 @@ impl Session {
                     let frame = ClientFrame::decode(frame).map_err(|error| fault(&error))?;
                     self.on_control_frame(frame, context)?;
                 }
-                Polled::Blocked => return Ok(()),
+                Polled::Blocked | Polled::Begun => return Ok(()),
                 Polled::Ended if matches!(self.phase, Phase::Leaving { .. }) => return Ok(()),
                 Polled::Ended => return Err(control_gone()),
             }

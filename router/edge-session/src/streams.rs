@@ -25,6 +25,8 @@ pub(crate) struct Incoming {
     partial_since: Option<Instant>,
     /// Which class it was claimed for, once its header is known.
     class: Option<Class>,
+    /// The frame that came with its header.
+    first: Option<RawFrame>,
     ended: bool,
 }
 
@@ -33,6 +35,8 @@ pub(crate) struct Incoming {
 pub(crate) enum Polled {
     /// A frame.
     Frame(RawFrame),
+    /// The stream's class is known now: whether to read on is to be asked again.
+    Begun,
     /// More must arrive first.
     Blocked,
     /// The client finished the stream between two frames, or reset it.
@@ -42,7 +46,7 @@ pub(crate) enum Polled {
 impl Incoming {
     fn new(id: StreamId, event_payload_bytes_max: usize) -> Incoming {
         let decoder = FrameDecoder::client_stream(event_payload_bytes_max);
-        Incoming { id, decoder, readable: true, partial_since: None, class: None, ended: false }
+        Incoming { id, decoder, readable: true, partial_since: None, class: None, first: None, ended: false }
     }
 
     pub(crate) fn class(&self) -> Option<Class> {
@@ -55,6 +59,9 @@ impl Incoming {
 
     /// The next frame of the stream.
     pub(crate) fn poll(&mut self, conn: &mut Connection, now: Instant) -> Result<Polled, FrameError> {
+        if let Some(frame) = self.first.take() {
+            return Ok(Polled::Frame(frame));
+        }
         if self.ended {
             return Ok(Polled::Ended);
         }
@@ -181,7 +188,10 @@ impl Streams {
                     let detail = format!("second stream of class {}", class.get());
                     return Err(CloseReason::new(CloseCode::StreamDuplicate, detail));
                 }
-                Ok(polled)
+                // A class that is not read must not be read because its stream is new.
+                let Polled::Frame(frame) = polled else { return Ok(polled) };
+                stream.first = Some(frame);
+                Ok(Polled::Begun)
             }
             Some(StreamHeader::Control) => Err(wrong_direction("control is bidirectional")),
             _ => Ok(polled),
