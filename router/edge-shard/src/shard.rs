@@ -21,7 +21,7 @@ use crate::clock::ShardClock;
 use crate::ledger::{Counters, Cut, CutTaker};
 use crate::mesh::{Back, Forward, RoutedEvent, StrayPacket};
 use crate::outbox::{Outbox, ToSpool};
-use crate::overload::Ladder;
+use crate::overload::{Ladder, Strain};
 use crate::owner::Owner;
 use crate::parts::{Gate, Parts, Serving, ShardStats};
 
@@ -233,6 +233,11 @@ impl Shard {
     /// Whether messages wait for rings that had no room.
     pub fn is_waiting_for_room(&self) -> bool {
         !self.held.is_empty() || self.outbox.is_waiting()
+    }
+
+    /// What it does not do at the moment for overload; part of [`stats`](Shard::stats), for who asks every turn.
+    pub fn strain(&self) -> Strain {
+        self.overload.strain()
     }
 
     /// How it is going.

@@ -70,6 +70,8 @@ pub struct NetFaults {
     pub corrupted: u64,
     /// Longer than the path's MTU.
     pub oversize: u64,
+    /// Of them, shorter than the link's own MTU: swallowed by a black hole.
+    pub black_holed: u64,
     /// Sent across a cut.
     pub partitioned: u64,
 }
@@ -94,6 +96,8 @@ pub struct SimNet {
     default_link: LinkConfig,
     links: BTreeMap<(IpAddr, IpAddr), LinkConfig>,
     cuts: BTreeSet<(IpAddr, IpAddr)>,
+    /// Longest payloads that pass, where that is less than the link's own MTU.
+    narrow: BTreeMap<(IpAddr, IpAddr), usize>,
     /// By arrival, then by the order of sending.
     in_flight: BTreeMap<(Instant, u64), Packet>,
     /// The latest arrival so far on each path that was not reordered: what keeps the order.
@@ -110,6 +114,7 @@ impl SimNet {
             default_link,
             links: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            narrow: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             last_due: BTreeMap::new(),
             ordinal: 0,
@@ -128,6 +133,11 @@ impl SimNet {
         let link = self.links.get(&pair).unwrap_or(&self.default_link).clone();
         if bytes.len() > link.mtu_bytes {
             self.faults.oversize += 1;
+            return;
+        }
+        if self.narrow.get(&pair).is_some_and(|mtu_bytes| bytes.len() > *mtu_bytes) {
+            self.faults.oversize += 1;
+            self.faults.black_holed += 1;
             return;
         }
         if self.rng.chance(link.loss_ppm) {
@@ -164,6 +174,15 @@ impl SimNet {
         match link {
             Some(link) => self.links.insert((from, to), link),
             None => self.links.remove(&(from, to)),
+        };
+    }
+
+    /// Lets nothing longer than `mtu_bytes` of UDP payload pass in one direction from now on, whatever the link's own MTU; what
+    /// is in flight still arrives. `None`: as wide as the link is.
+    pub fn narrow_one_way(&mut self, from: IpAddr, to: IpAddr, mtu_bytes: Option<usize>) {
+        match mtu_bytes {
+            Some(mtu_bytes) => self.narrow.insert((from, to), mtu_bytes),
+            None => self.narrow.remove(&(from, to)),
         };
     }
 
@@ -265,6 +284,24 @@ mod tests {
         assert!(faults.lost > 50 && faults.duplicated > 50 && faults.reordered > 50 && faults.corrupted > 50);
         assert_eq!(faults.sent + faults.duplicated, faults.delivered + faults.lost);
         assert!(one.windows(2).any(|w| w[0].1 > w[1].1), "nothing overtook");
+    }
+
+    #[test]
+    fn a_black_hole_swallows_what_is_long_one_way_until_it_closes() {
+        let now = Instant::now();
+        let mut net = SimNet::new(1, LinkConfig::default());
+        let (a, b) = (host(1, 1), host(2, 2));
+        net.narrow_one_way(a.ip(), b.ip(), Some(3));
+        net.set_default_link(LinkConfig { mtu_bytes: 5, ..LinkConfig::default() });
+        for (from, to) in [(a, b), (b, a)] {
+            for bytes in [&b"six by"[..], b"four", b"two"] {
+                net.send(from, to, 0, bytes, now);
+            }
+        }
+        assert_eq!((net.faults().oversize, net.faults().black_holed, net.in_flight()), (3, 1, 3));
+        net.narrow_one_way(a.ip(), b.ip(), None);
+        net.send(a, b, 0, b"four", now);
+        assert_eq!((net.faults().black_holed, net.in_flight()), (1, 4));
     }
 
     #[test]
