@@ -35,8 +35,6 @@ pub(crate) struct Actor {
     /// The node that it connects to, and the shard there that its last connection was steered to.
     pub(crate) node: usize,
     pub(crate) last: Option<(usize, usize)>,
-    /// When the latest packet that reached it from each node had left it.
-    pub(crate) heard_up_to: Vec<Duration>,
     /// Facts told in datagrams.
     pub(crate) unreliable: Vec<(Fact, u64)>,
     rng: Rng,
@@ -102,7 +100,7 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
         let n = actors.len() as u8;
         let mut own = rng.fork(u64::from(n));
         actors.push(Actor {
-            client: Client::new(name, sub, provenance, own.fork(1)),
+            client: Client::new(name, sub, provenance, plan.papers, own.fork(1)),
             ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, n + 1)),
             port: 20_000,
             is_first,
@@ -111,7 +109,6 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
             connections: 0,
             node: if plan.nodes > 1 { own.index(plan.nodes) } else { 0 },
             last: None,
-            heard_up_to: vec![Duration::ZERO; plan.nodes],
             unreliable: Vec::new(),
             rng: own,
         });

@@ -6,6 +6,7 @@
 
 pub(crate) mod once;
 pub(crate) mod order;
+pub(crate) mod reading;
 pub(crate) mod receipts;
 pub(crate) mod revisions;
 pub(crate) mod union;
@@ -24,6 +25,8 @@ pub(crate) struct World<'a> {
 
 /// One node and what its upstream got.
 pub(crate) struct Delivered<'a> {
+    /// Its place among the nodes.
+    pub(crate) at: usize,
     pub(crate) pop: &'a Pop,
     pub(crate) lines: &'a [Line],
     /// Daemons that died.
@@ -36,8 +39,10 @@ pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe<'_>) {
     union::check(world, scribe);
     for node in &world.nodes {
         order::check(node, scribe);
+        reading::check(world, node, scribe);
         revisions::check(node, scribe);
         ledger(node, scribe);
+        node.pop.look_at_memory(scribe);
     }
 }
 

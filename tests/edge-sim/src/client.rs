@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use edge_door::sim::Rng;
+use edge_door::sim::{Packet, Rng};
 use edge_event::identity::CLASSES;
 use edge_event::{Class, CommandId, NodeId, ProducerId, Provenance, Seq};
 use edge_wire::{CloseCode, DatagramPacker, EventFrame, Hello, Token};
@@ -23,6 +23,7 @@ use ring::hmac;
 
 use crate::fact::Fact;
 use crate::link::{Link, Road, Stage};
+use crate::pass::{Ban, Bearer, Moment, Papers, Pass};
 use crate::rulebook::rulebook;
 use crate::tls::{SERVER_NAME, keys};
 
@@ -40,8 +41,19 @@ pub(crate) struct Told {
     pub(crate) rejected: bool,
     /// How often it was written to a connection.
     pub(crate) sendings: u32,
+    /// Where and when it was written last.
+    pub(crate) written: Option<Writing>,
     /// The node whose receipt covered it first.
     pub(crate) receipted_by: Option<usize>,
+}
+
+/// An event went into a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Writing {
+    /// Time since the story's beginning.
+    pub(crate) at: Duration,
+    pub(crate) node: usize,
+    pub(crate) shard: usize,
 }
 
 /// One class: what was told, and how far it is receipted.
@@ -68,9 +80,9 @@ pub(crate) enum Heard {
     /// The session is open.
     Welcomed { link: u64, node: NodeId, revision: u64, receipts: [Seq; CLASSES] },
     /// It is not.
-    Refused { link: u64, code: u32 },
+    Refused { link: u64, code: u32, retry_after_ms: Option<u64> },
     /// A cumulative receipt, in a RECEIPT frame or in WELCOME, that is higher than the last.
-    Receipt { node: usize, class: Class, up_to: u64 },
+    Receipt { node: usize, class: Class, up_to: u64, sent_at: Duration },
     /// A REJECT.
     Rejected { class: Class, seq: u64 },
     /// A reply.
@@ -95,6 +107,11 @@ pub(crate) struct Client {
     pub(crate) outbox: VecDeque<Mail>,
     /// Reliable events written more than once.
     pub(crate) resends: u64,
+    pub(crate) papers: Papers,
+    /// When it was on a deny list.
+    pub(crate) bans: Vec<Ban>,
+    /// Sessions that a REAUTH carried beyond their first token.
+    pub(crate) renewals: u64,
     endpoint: Endpoint,
     config: ClientConfig,
     seed: Rng,
@@ -105,7 +122,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(name: String, sub: &str, provenance: Provenance, mut seed: Rng) -> Client {
+    pub(crate) fn new(name: String, sub: &str, provenance: Provenance, papers: Papers, mut seed: Rng) -> Client {
         let mut producer = ProducerId::default();
         seed.fill(&mut producer.0);
         let clock_offset_ms = seed.below(1 << 40);
@@ -120,6 +137,9 @@ impl Client {
             heard: VecDeque::new(),
             outbox: VecDeque::new(),
             resends: 0,
+            papers,
+            bans: Vec::new(),
+            renewals: 0,
             endpoint,
             config,
             seed,
@@ -143,6 +163,7 @@ impl Client {
             payload,
             rejected: false,
             sendings: 0,
+            written: None,
             receipted_by: None,
         };
         let queue = &mut self.queues[class.index()];
@@ -221,20 +242,22 @@ impl Client {
 
     // ---- what the world does to it
 
-    /// A datagram arrived at one of its addresses.
-    pub(crate) fn receive(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, ecn: u8, bytes: &[u8]) {
+    /// A datagram arrived at one of its addresses. `sent_at`: when it left its node, in time since the story's beginning.
+    pub(crate) fn receive(&mut self, now: Instant, packet: &Packet, sent_at: Option<Duration>) {
         self.scratch.clear();
-        let ecn = EcnCodepoint::from_bits(ecn);
-        let event = self.endpoint.handle(now, from, None, ecn, BytesMut::from(bytes), &mut self.scratch);
+        let (ecn, data) = (EcnCodepoint::from_bits(packet.ecn), BytesMut::from(&packet.bytes[..]));
+        let event = self.endpoint.handle(now, packet.from, None, ecn, data, &mut self.scratch);
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) {
+                    // A packet may complete what an earlier one brought too soon, so the latest departure counts.
+                    link.sent_at = link.sent_at.max(sent_at.unwrap_or_default());
                     link.conn.handle_event(event);
                 }
             }
             Some(DatagramEvent::Response(transmit)) => {
                 let bytes = self.scratch[..transmit.size].to_vec();
-                self.outbox.push_back(Mail { from: local, to: transmit.destination, ecn: 0, bytes });
+                self.outbox.push_back(Mail { from: packet.to, to: transmit.destination, ecn: 0, bytes });
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.endpoint.ignore(incoming),
             None => {}
@@ -255,13 +278,19 @@ impl Client {
         self.links.iter_mut().filter_map(|l| l.conn.poll_timeout()).min()
     }
 
+    /// When a REAUTH is due, in time since the story's beginning.
+    pub(crate) fn reauth_due(&self) -> Option<Duration> {
+        let welcomed = self.links.iter().filter(|l| l.stage == Stage::Welcomed);
+        welcomed.filter_map(|l| l.pass.as_ref()?.due()).min()
+    }
+
     /// Reads, answers, sends what there is credit for; afterwards `heard` and `outbox` hold the results.
     pub(crate) fn work(&mut self, now: Instant, elapsed: Duration, unix_ms: i64) {
         for at in 0..self.links.len() {
-            self.converse(at, elapsed, unix_ms);
+            self.converse(at, Moment { elapsed, unix_ms });
         }
         if let Some(link) = self.links.last_mut() {
-            self.resends += link.pump(&mut self.queues);
+            self.resends += link.pump(&mut self.queues, elapsed);
         }
         for link in &mut self.links {
             link.transmit(now, &mut self.scratch, &mut self.outbox);
@@ -269,13 +298,16 @@ impl Client {
         self.links.retain(|l| !l.conn.is_drained());
     }
 
-    fn converse(&mut self, at: usize, elapsed: Duration, unix_ms: i64) {
+    fn converse(&mut self, at: usize, now: Moment) {
         let link = &mut self.links[at];
+        let who = Bearer { sub: &self.sub, provenance: self.provenance };
         if link.poll_connected() {
-            let client_ms = self.clock_offset_ms + elapsed.as_millis() as u64;
+            let client_ms = self.clock_offset_ms + now.elapsed.as_millis() as u64;
+            let (pass, token) = Pass::new(who, link.number, self.papers, now, &mut self.seed);
+            link.pass = Some(pass);
             let highest_receipts = std::array::from_fn(|class| Seq(self.queues[class].receipt));
             let hello = Hello {
-                token: Token(keys().token(&self.sub, self.provenance, unix_ms)),
+                token: Token(token),
                 producer: self.producer,
                 highest_receipts,
                 build: "sim".to_owned(),
@@ -288,7 +320,15 @@ impl Client {
             };
             link.greet(hello, self.seed.chance(300_000));
         }
-        link.read(&mut self.queues, &mut self.heard);
+        let was_renewed = link.is_renewed;
+        link.read(&mut self.queues, &self.bans, &mut self.heard);
+        self.renewals += u64::from(link.is_renewed && !was_renewed);
+        if link.stage == Stage::Welcomed
+            && let Some(pass) = &mut link.pass
+            && let Some(token) = pass.reauth(who, self.papers, now, &mut self.seed)
+        {
+            link.reauth(Token(token));
+        }
         relay(&mut self.endpoint, link.handle, link);
     }
 

@@ -12,6 +12,7 @@ use edge_sink_file::{FileSink, OpenError};
 use edge_spool::{Item, Reader, Recovered};
 use edge_upstream::{Forwarder, Ledger, Sink};
 
+use crate::heap;
 use crate::scribe::{Promise, Scribe};
 
 /// Records read before the sink is served.
@@ -55,9 +56,14 @@ impl Upstream {
     fn drive(&mut self, now: Instant) {
         loop {
             while let Some((id, op)) = self.sink.poll_op(now) {
+                let _mine = heap::of_simulator();
                 self.disk.submit(id, op);
             }
-            let Some((id, end)) = self.disk.poll() else { return };
+            let polled = {
+                let _mine = heap::of_simulator();
+                self.disk.poll()
+            };
+            let Some((id, end)) = polled else { return };
             self.sink.handle_end(id, end, now);
         }
     }

@@ -25,9 +25,12 @@
 //! |---|---|
 //! | 1, once | the sink's files against the clients' own logs, through an oracle (`oracle.rs`) that knows no rule engine |
 //! | 1, two nodes | the union of both nodes' files, deduplicated by id as a consumer does it; differing payloads explained |
+//! | 4, memory | the heap that each node's own code holds (`heap.rs`) against a sum of the limits in its configuration |
 //! | receipt after fsync | each receipt against a watched disk (`watch.rs`) that knows no spool, and some on a recovered copy of it |
 //! | 2, order | by the clients' numbers and by places, per player and priority, over the files |
-//! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles never serve |
+//! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles change nothing, good ones reach every shard |
+//! | overload | one step at a time, the least urgent first and all the way back; a class that is not read is not read (`reading.rs`) |
+//! | tokens | no session is served beyond its token's end or in spite of a deny list, none is closed without a cause (`pass.rs`) |
 //! | 8, ledger | own sums at consistent cuts under load, and at rest against log and files |
 //!
 //! # How to add
@@ -36,8 +39,7 @@
 //! * a rule: `story/sim.rules.yaml`, and the same a second time, by hand, in `oracle.rs`;
 //! * a checker: a room under `check/`, called where its facts are known.
 //!
-//! Deliberately absent: real time, threads, sockets, files; and so far full disks, flipped bits, steps of the wall clock,
-//! and tokens that expire.
+//! Deliberately absent: real time, threads, sockets, files; and so far full disks, flipped bits and steps of the wall clock.
 
 mod cast;
 mod check;
@@ -46,10 +48,14 @@ mod cuts;
 mod fabric;
 mod fact;
 mod forward;
+mod heap;
+mod ladder;
 mod lines;
 mod link;
+mod memory;
 mod mix;
 mod oracle;
+mod pass;
 mod plan;
 mod pop;
 mod ring;

@@ -5,14 +5,15 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edge_event::identity::CLASSES;
 use edge_event::{Class, Seq};
-use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader};
+use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, Reauth, ServerFrame, StreamHeader, Token};
 use quinn_proto::{Connection, ConnectionError, ConnectionHandle, Dir, Event, StreamId, WriteError};
 
-use crate::client::{Heard, Mail, Queue};
+use crate::client::{Heard, Mail, Queue, Writing};
+use crate::pass::{Ban, Pass};
 
 /// How far a connection got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,7 @@ pub(crate) enum Stage {
 pub(crate) struct Road {
     pub(crate) local: SocketAddr,
     pub(crate) node: usize,
+    pub(crate) shard: usize,
 }
 
 /// See the head of this file.
@@ -43,10 +45,20 @@ pub(crate) struct Link {
     pub(crate) local: SocketAddr,
     /// Which node it leads to.
     pub(crate) node: usize,
+    /// The shard of it that the kernel gave it to.
+    pub(crate) shard: usize,
     pub(crate) stage: Stage,
+    /// When the latest packet that came had left its node, in time since the story's beginning.
+    pub(crate) sent_at: Duration,
+    /// Its papers, from HELLO on.
+    pub(crate) pass: Option<Pass>,
+    /// It was served beyond the end of its first token.
+    pub(crate) is_renewed: bool,
     is_connected: bool,
     lost: Option<ConnectionError>,
     control: Option<StreamId>,
+    /// What the control stream had no room for.
+    control_rest: Vec<u8>,
     decoder: FrameDecoder,
     lanes: [Option<Lane>; CLASSES],
     /// Behind which seq to begin to send, by class: what HELLO named, and for a client that reads WELCOME first the higher of
@@ -73,10 +85,15 @@ impl Link {
             conn,
             local: road.local,
             node: road.node,
+            shard: road.shard,
             stage: Stage::Handshaking,
+            sent_at: Duration::ZERO,
+            pass: None,
+            is_renewed: false,
             is_connected: false,
             lost: None,
             control: None,
+            control_rest: Vec::new(),
             decoder: FrameDecoder::server_control(),
             lanes: Default::default(),
             begin: [Seq(0); CLASSES],
@@ -112,8 +129,14 @@ impl Link {
         self.stage = Stage::Greeted;
     }
 
+    /// Brings a further token.
+    pub(crate) fn reauth(&mut self, token: Token) {
+        let frame = ClientFrame::Reauth(Reauth { token });
+        frame.encode(&mut self.control_rest).expect("our own REAUTH keeps its limits");
+    }
+
     /// Reads what the server says on the control stream.
-    pub(crate) fn read(&mut self, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
+    pub(crate) fn read(&mut self, queues: &mut [Queue; CLASSES], bans: &[Ban], heard: &mut VecDeque<Heard>) {
         if let Some(control) = self.control {
             let mut stream = self.conn.recv_stream(control);
             if let Ok(mut chunks) = stream.read(true) {
@@ -124,7 +147,10 @@ impl Link {
             }
             loop {
                 match self.decoder.poll().and_then(|raw| raw.map(ServerFrame::decode).transpose()) {
-                    Ok(Some(frame)) => self.on_frame(frame, queues, heard),
+                    Ok(Some(frame)) => {
+                        self.judge(&frame, bans, heard);
+                        self.on_frame(frame, queues, heard);
+                    }
                     Ok(None) => break,
                     Err(why) => {
                         heard.push_back(Heard::Nonsense { why: why.to_string() });
@@ -141,8 +167,23 @@ impl Link {
                 }
                 _ => None,
             };
+            let judged = |code| self.pass.as_ref().and_then(|pass| pass.judge_end(code, self.sent_at, bans));
+            if let Some(why) = code.as_ref().and_then(|close| judged(close.code)) {
+                heard.push_back(Heard::Nonsense { why });
+            }
             heard.push_back(Heard::Lost { link: self.number, code: code.map(|c| c.code), why: why.to_string() });
         }
+    }
+
+    /// Whether the server may still say this.
+    fn judge(&mut self, frame: &ServerFrame, bans: &[Ban], heard: &mut VecDeque<Heard>) {
+        let Some(pass) = &self.pass else { return };
+        self.is_renewed |= pass.is_renewed(self.sent_at);
+        let why = match frame {
+            ServerFrame::Refuse(refuse) => pass.judge_refusal(refuse, self.sent_at, bans),
+            _ => pass.judge_service(self.sent_at, bans),
+        };
+        heard.extend(why.map(|why| Heard::Nonsense { why }));
     }
 
     fn on_frame(&mut self, frame: ServerFrame, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {
@@ -166,7 +207,8 @@ impl Link {
             }
             ServerFrame::Refuse(refuse) => {
                 self.stage = Stage::Over;
-                heard.push_back(Heard::Refused { link: self.number, code: refuse.code });
+                let retry_after_ms = refuse.retry_after_ms;
+                heard.push_back(Heard::Refused { link: self.number, code: refuse.code, retry_after_ms });
             }
             ServerFrame::Receipt(receipt) => self.on_receipt(receipt.class, receipt.up_to, queues, heard),
             ServerFrame::Credit(credit) => {
@@ -193,14 +235,20 @@ impl Link {
     }
 
     /// Writes events as far as credit and the streams' windows go. Returns how many had been written before.
-    pub(crate) fn pump(&mut self, queues: &mut [Queue; CLASSES]) -> u64 {
+    pub(crate) fn pump(&mut self, queues: &mut [Queue; CLASSES], elapsed: Duration) -> u64 {
         if self.stage != Stage::Welcomed {
             return 0;
         }
-        Class::ALL.into_iter().map(|class| self.pump_class(class, &mut queues[class.index()])).sum()
+        if let Some(control) = self.control
+            && let Ok(written) = self.conn.send_stream(control).write(&self.control_rest)
+        {
+            self.control_rest.drain(..written);
+        }
+        let writing = Writing { at: elapsed, node: self.node, shard: self.shard };
+        Class::ALL.into_iter().map(|class| self.pump_class(class, &mut queues[class.index()], writing)).sum()
     }
 
-    fn pump_class(&mut self, class: Class, queue: &mut Queue) -> u64 {
+    fn pump_class(&mut self, class: Class, queue: &mut Queue, writing: Writing) -> u64 {
         let limit = self.credit[class.index()].min(queue.told.len() as u64);
         let lane = &mut self.lanes[class.index()];
         let begin = self.begin[class.index()].0;
@@ -218,6 +266,7 @@ impl Link {
                 lane.written += 1;
                 resends += u64::from(told.sendings > 0);
                 told.sendings += 1;
+                told.written = Some(writing);
                 let (event_type, payload) = (told.fact.event_type(), told.payload.clone());
                 let event = EventFrame { seq: Seq(lane.written), event_type, client_ms: told.client_ms, payload };
                 event.encode(&mut lane.rest).expect("our own events keep their limits");
@@ -250,7 +299,7 @@ impl Link {
             heard.push_back(Heard::Nonsense { why });
         } else if up_to.0 > queue.receipt {
             queue.receipt = up_to.0;
-            heard.push_back(Heard::Receipt { node: self.node, class, up_to: up_to.0 });
+            heard.push_back(Heard::Receipt { node: self.node, class, up_to: up_to.0, sent_at: self.sent_at });
         }
     }
 }

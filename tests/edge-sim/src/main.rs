@@ -41,6 +41,7 @@ struct Arguments {
 struct Tally {
     mix: Mix,
     lasted: Duration,
+    memory_permille: u32,
     stories: u64,
     failures: Vec<u64>,
 }
@@ -111,6 +112,7 @@ fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) {
         Ok(ending) => {
             tally.mix.add(&ending.mix);
             tally.lasted += ending.lasted;
+            tally.memory_permille = tally.memory_permille.max(ending.memory_permille);
             show(seed, ending);
             !ending.violations.is_empty()
         }
@@ -137,6 +139,7 @@ fn report(tally: &Tally, took: Duration) -> Result<()> {
     say(&format!(
         "{stories} stories, {minutes:.1} simulated minutes in {seconds:.1} s: {a_second:.2} simulated minutes a second"
     ));
+    say(&format!("the fullest node held {:.1} % of the memory that it may", f64::from(tally.memory_permille) / 10.0));
     if !tally.failures.is_empty() {
         bail!("{} of {stories} stories broke a promise: seeds {:?}", tally.failures.len(), tally.failures);
     }

@@ -43,6 +43,10 @@ mix! {
     packets_cut: "packets cut off",
     /// Of them, beyond the path's MTU.
     packets_oversize: "packets beyond the MTU",
+    /// Of them, swallowed by a hole that had not been there before.
+    packets_black_holed: "of them, in a black hole",
+    /// Connections that found a black hole out and went on.
+    holes_survived: "connections alive after a black hole",
     /// Of them, sent to a daemon that was down.
     packets_unheard: "packets to a dead daemon",
     /// Packets that reached another shard than their connection's.
@@ -69,6 +73,18 @@ mix! {
     superseded: "sessions superseded",
     /// Sessions refused.
     refused: "sessions refused",
+    /// Of them, for a shard's overload.
+    refused_for_overload: "of them, for overload",
+    /// Sessions that a REAUTH carried beyond their first token.
+    renewals: "sessions beyond their first token",
+    /// Connections closed at their token's end.
+    tokens_expired: "connections closed by their token's end",
+    /// Connections closed for a bad token in REAUTH.
+    tokens_invalid: "connections closed for a bad REAUTH",
+    /// Connections closed by a deny list.
+    revoked: "connections closed by the deny list",
+    /// Sessions refused by a deny list.
+    refused_for_denial: "sessions refused by the deny list",
     /// Clients that changed their address.
     rebinds: "address changes",
     /// Clients that died and came back.
@@ -97,6 +113,12 @@ mix! {
     stalls: "shards stalled",
     /// Bundles adopted while events flowed.
     swaps: "bundle swaps",
+    /// Of them, those that came while a daemon was down.
+    swaps_while_down: "of them, with the daemon down",
+    /// Of them, those that came in the midst of a cut of the ledger.
+    swaps_in_cut: "of them, in the midst of a cut",
+    /// Turns that a shard took under one revision while another shard of the node had the next.
+    turns_between: "turns with two revisions on a node",
     /// Bundles refused.
     bundles_refused: "bundles refused",
     /// Events told.
@@ -127,6 +149,22 @@ mix! {
     suppressed: "events suppressed",
     /// Times that an event waited for room.
     waits_for_room: "turns that waited for room",
+    /// Times that a shard began to drop datagram events.
+    sheds_datagrams: "overload: datagrams shed",
+    /// Times that it stopped reading class 3.
+    pauses_class_3: "overload: class 3 not read",
+    /// Times that it stopped reading class 2.
+    pauses_class_2: "overload: class 2 not read",
+    /// Times that it stopped reading class 1, and let nobody in.
+    pauses_class_1: "overload: class 1 not read",
+    /// Times that it stood still.
+    standstills: "overload: standstills",
+    /// Times that it came back to normal.
+    recoveries: "overload: back to normal",
+    /// Spans in which a class was not read, each looked at.
+    unread_spans: "spans in which a class was not read",
+    /// Datagrams dropped for it.
+    datagrams_shed: "datagrams dropped for overload",
     /// Cuts of the ledger.
     cuts: "ledger cuts",
     /// Of them, with events between two shards.
@@ -149,6 +187,8 @@ mix! {
     redelivered: "commands delivered again and skipped",
     /// Commands sent again after a sink's disk failed.
     commands_retried: "commands retried",
+    /// Nodes at rest whose memory was compared with what they began with.
+    memory_rests: "nodes whose memory was looked at, at rest",
     /// Receipts whose durability was proven by recovering a copy of the disk.
     proofs: "receipts proven on a copy of the disk",
 }

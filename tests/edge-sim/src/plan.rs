@@ -3,12 +3,18 @@
 //! In: the seed's generator. Out: a [`Plan`]. Every choice is drawn here or from generators forked here, so a plan can be
 //! printed and read. Deliberately absent: what follows from it.
 
+mod load;
 mod nodes;
+mod papers;
+mod paths;
+mod swaps;
 
 use std::time::Duration;
 
 use edge_door::sim::{DiskConfig, LinkConfig, Rng};
 
+pub(crate) use self::paths::Way;
+use crate::pass::Papers;
 use crate::pop::{Death, Setup};
 
 /// See the head of this file.
@@ -18,6 +24,9 @@ pub(crate) struct Plan {
     /// Nodes of the site, 1 or 2; all alike.
     pub(crate) nodes: usize,
     pub(crate) link: LinkConfig,
+    /// The longest UDP payload on each client's path, where it is less than the network's own.
+    pub(crate) paths: Vec<Option<usize>>,
+    pub(crate) papers: Papers,
     /// Players; each has one or two devices.
     pub(crate) devices: Vec<u8>,
     pub(crate) servers: u8,
@@ -37,6 +46,10 @@ pub(crate) enum Trouble {
     Death { death: Death, from_ambush: bool, down: Duration, fuse: Option<u32> },
     /// A client and the site do not reach each other.
     Cut { client: usize, lasts: Duration },
+    /// What is longer than so much is swallowed on a client's way to the site, from it, or both.
+    BlackHole { client: usize, way: Way, mtu_bytes: usize, lasts: Duration },
+    /// A client's subject, or the token of its newest connection, is on the deny list of every node.
+    Deny { client: usize, is_whole_subject: bool, lasts: Duration },
     /// The network changes for everybody.
     Weather(Box<LinkConfig>),
     /// A client goes on from another address.
@@ -79,6 +92,9 @@ fn pick(rng: &mut Rng, from: u64, to: u64) -> usize {
 }
 
 impl Plan {
+    /// Tokens that outlast every story: what clients get when the trouble is over.
+    pub(crate) const QUIET_PAPERS: Papers = papers::LONG;
+
     /// The plan of a seed.
     pub(crate) fn draw(rng: &mut Rng) -> Plan {
         let devices: Vec<u8> = (0..pick(rng, 1, 3)).map(|_| devices(rng)).collect();
@@ -97,8 +113,14 @@ impl Plan {
         if nodes > 1 {
             nodes::spread(rng, clients, length, &mut troubles);
         }
+        paths::holes(rng, clients, length, &mut troubles);
+        papers::deny(rng, clients, length, &mut troubles);
+        load::crowd(rng, clients, length, &mut setup, &mut troubles);
+        swaps::crowd(rng, &mut troubles);
+        let (paths, papers) = (paths::draw(rng, clients), papers::draw(rng));
+        setup.token_leeway = papers.leeway;
         troubles.sort_by_key(|(at, _)| *at);
-        Plan { nodes, link, devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
+        Plan { nodes, paths, papers, link, devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
     }
 }
 
@@ -153,6 +175,7 @@ fn setup(rng: &mut Rng) -> Setup {
         spool_slots: pick(rng, 1, 16),
         hop: Duration::from_micros(20),
         wake: ms(rng, 0, 3),
+        token_leeway: papers::LONG.leeway,
     }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use edge_door::sim::{DiskConfig, DiskImage, Rng, SimClock, SimDisk};
 use edge_door::{Clock as _, Disk as _};
 use edge_event::{NodeId, ShardId, SpoolUuid, UnixMillis};
-use edge_session::{Arrival, Sessions, SharedKeys};
+use edge_session::{Arrival, DenyList, Sessions, SharedKeys};
 use edge_shard::{Gate, Parts, Restored, Shard};
 use edge_sink_file::OpenError;
 use edge_spool::{RecoverError, Recovered, Spool};
@@ -24,6 +24,9 @@ use edge_wire::RefuseCode;
 use crate::cuts::{Cuts, Sum};
 use crate::fabric::Fabric;
 use crate::forward::ForwardSeat;
+use crate::heap;
+use crate::ladder::Span;
+use crate::memory::MemoryWatch;
 use crate::rulebook::Desk;
 use crate::scribe::{Promise, Scribe};
 use crate::shard_seat::{Order, ShardSeat};
@@ -31,6 +34,9 @@ use crate::spool_seat::{Around, SpoolSeat};
 use crate::tls::keys;
 use crate::watch::{Watch, WatchedDisk};
 use crate::witness::Witness;
+
+/// How long clients shall wait whom a shut gate refuses.
+const GATE_RETRY: Duration = Duration::from_millis(40);
 
 /// What a story decides about its daemon, once.
 #[derive(Clone, Debug)]
@@ -48,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) hop: Duration,
     /// The most that a thread needs to wake up, now and then.
     pub(crate) wake: Duration,
+    /// How far clocks may differ where tokens are judged.
+    pub(crate) token_leeway: Duration,
 }
 
 /// How a daemon ends.
@@ -75,6 +83,8 @@ pub(crate) struct Pop {
     pub(crate) setup: Setup,
     pub(crate) witness: Witness,
     pub(crate) desk: Desk,
+    /// As the operator's file says it.
+    deny: Arc<DenyList>,
     clock: SimClock,
     rng: Rng,
     spool_disk: SimDisk,
@@ -84,6 +94,7 @@ pub(crate) struct Pop {
     starts: u64,
     daemon: Option<Daemon>,
     cuts: Cuts,
+    pub(crate) memory: MemoryWatch,
 }
 
 /// One run.
@@ -104,6 +115,7 @@ impl Pop {
             node,
             witness: Witness::new(watch.clone()),
             desk: Desk::new(),
+            deny: Arc::default(),
             spool_disk: disk(&mut rng),
             sink_disk: disk(&mut rng),
             quarantine_disk: disk(&mut rng),
@@ -113,11 +125,17 @@ impl Pop {
             starts: 0,
             daemon: None,
             cuts: Cuts::new(usize::from(setup.shards)),
+            memory: MemoryWatch::new(node.0 as usize - 1),
             setup,
         }
     }
 
     // ---- its life
+
+    /// Its place among the nodes.
+    fn at(&self) -> usize {
+        self.node.0 as usize - 1
+    }
 
     /// Whether a daemon runs.
     pub(crate) fn is_up(&self) -> bool {
@@ -134,6 +152,7 @@ impl Pop {
         let mut fresh = [0; 16];
         self.rng.fill(&mut fresh);
         let wall = UnixMillis(self.clock.unix_millis());
+        let own = heap::of_node(self.at());
         let (spool, recovered) = match Spool::recover(&mut disk, &self.setup.spool, SpoolUuid(fresh), wall) {
             Ok(opened) => opened,
             Err(why) if disk.has_blown() => {
@@ -153,7 +172,12 @@ impl Pop {
         self.witness.recovered(&recovered, scribe);
         match ForwardSeat::open(self.node, &recovered, self.spool_disk.handle(), &self.sink_disk, &self.quarantine_disk)
         {
-            Ok(delivery) => self.daemon = Some(self.assemble(spool, disk, &recovered, delivery)),
+            Ok(delivery) => {
+                self.daemon = Some(self.assemble(spool, disk, &recovered, delivery));
+                drop(recovered);
+                drop(own);
+                self.memory.started(scribe);
+            }
             Err(why) => {
                 let is_passing = matches!(why, OpenError::Disk { .. });
                 self.not_started(&format!("the sink does not open: {why}"), is_passing, scribe);
@@ -202,7 +226,7 @@ impl Pop {
             &SharedKeys::derive(&[7; 32]),
             shard,
             shards,
-            keys().verifier.clone(),
+            keys().verifier(self.setup.token_leeway),
             &seed,
             now,
         );
@@ -219,7 +243,9 @@ impl Pop {
             epoch: recovered.epoch,
             hash_seed: self.rng.next_u64(),
         };
-        Shard::new(parts, now, wall)
+        let mut shard = Shard::new(parts, now, wall);
+        shard.handle_deny_list(self.deny.clone());
+        shard
     }
 
     /// The daemon dies without a word.
@@ -266,6 +292,7 @@ impl Pop {
 
     /// A packet arrives at the port; `steered_to`: the socket that the kernel picks for its sender.
     pub(crate) fn receive(&mut self, arrival: Arrival, bytes: &[u8], steered_to: usize) {
+        let _own = heap::of_node(self.at());
         if let Some(daemon) = &mut self.daemon {
             daemon.shards[steered_to].receive(arrival, bytes);
         }
@@ -287,10 +314,17 @@ impl Pop {
         }
     }
 
+    /// A deny list takes the place of the last.
+    pub(crate) fn deny(&mut self, list: Arc<DenyList>) {
+        self.deny = list.clone();
+        self.order(&Order::Deny(list));
+    }
+
     /// New sessions are refused, or let in again.
     pub(crate) fn gate(&mut self, is_open: bool) {
         let detail = "the story says so".to_owned();
-        let shut = Gate::Shut { code: RefuseCode::Overloaded, detail, retry_after: None };
+        let retry_after = Some(GATE_RETRY);
+        let shut = Gate::Shut { code: RefuseCode::Overloaded, detail, retry_after };
         self.order(&Order::Gate(if is_open { Gate::Open } else { shut }));
     }
 
@@ -304,7 +338,12 @@ impl Pop {
     }
 
     fn order(&mut self, order: &Order) {
-        self.daemon.iter_mut().flat_map(|d| &mut d.shards).for_each(|seat| seat.order(order.clone()));
+        let now = self.clock.now();
+        for seat in self.daemon.iter_mut().flat_map(|d| &mut d.shards) {
+            // The control thread writes to one shard after the other, and each looks when it has its turn.
+            let most = if self.rng.chance(300_000) { self.setup.wake } else { self.setup.hop };
+            seat.order(order.clone(), now + self.rng.duration(most));
+        }
     }
 
     /// One shard's thread stands still.
@@ -342,6 +381,7 @@ impl Pop {
         let seats = [
             ("the rings", daemon.fabric.is_empty()),
             ("a shard", daemon.shards.iter().all(ShardSeat::is_idle)),
+            ("a shard that sheds", daemon.shards.iter().all(|seat| seat.ladder.is_back_to_normal())),
             ("the spool", daemon.spool.is_idle()),
             ("the forwarder", daemon.delivery.is_idle(daemon.spool.committed)),
         ];
@@ -353,9 +393,31 @@ impl Pop {
         self.cuts.is_closed().then(|| self.cuts.last())
     }
 
+    /// The spans in which the running daemon's shards did not read a class.
+    pub(crate) fn unread(&self, now: Duration) -> Vec<Span> {
+        let seats = self.daemon.iter().flat_map(|d| &d.shards).enumerate();
+        seats.flat_map(|(shard, seat)| seat.ladder.spans(shard, now)).collect()
+    }
+
+    /// Whether a cut of the ledger is under way.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.is_up() && !self.cuts.is_closed()
+    }
+
+    /// The revisions that shards serve.
+    pub(crate) fn revisions(&self) -> Vec<u64> {
+        self.daemon.iter().flat_map(|d| &d.shards).map(|seat| seat.shard.rules().revision()).collect()
+    }
+
     /// The last word of delivery's ledger.
     pub(crate) fn delivery_ledger(&self) -> Option<edge_upstream::Ledger> {
         self.daemon.as_ref().map(|d| d.delivery.ledger())
+    }
+
+    /// Everything is at rest: looks at the memory once more.
+    pub(crate) fn look_at_memory(&self, scribe: &mut Scribe<'_>) {
+        let seats = self.daemon.iter().flat_map(|d| &d.shards);
+        self.memory.rested(seats.map(|seat| seat.shard.stats().sessions.connections).sum(), scribe);
     }
 
     /// A copy of what certainly lies on the spool's disk.
@@ -380,8 +442,10 @@ impl Pop {
     /// Lets every thread that has something to do take one turn.
     pub(crate) fn turn(&mut self, out: &mut Vec<Outgoing>, scribe: &mut Scribe<'_>) {
         let (now, wall) = (self.clock.now(), UnixMillis(self.clock.unix_millis()));
+        let own = heap::of_node(self.at());
         let Some(Daemon { shards, fabric, spool, delivery }) = &mut self.daemon else { return };
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        scribe.mix.turns_between += u64::from(shards.iter().any(|seat| seat.revision != shards[0].revision));
         for seat in shards.iter_mut() {
             if is_due(seat.due(fabric, now)) {
                 seat.turn(fabric, &mut self.cuts, (now, wall), out, scribe);
@@ -396,6 +460,9 @@ impl Pop {
             delivery.turn(now, wall, spool.committed, scribe);
             spool.wake(now);
         }
+        drop(own);
+        let stats = || shards.iter().map(|seat| seat.shard.stats().sessions).collect();
+        self.memory.see(&self.setup, stats, scribe);
     }
 }
 

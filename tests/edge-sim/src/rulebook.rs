@@ -14,12 +14,12 @@ use rules::{Compilation, Identity, InputFile};
 use rules_bundle::{Manifest, Ratchet, SigningKey, TrustedKeys, Unsigned, VerifiedBundle};
 use rules_catalogue::{Catalogue, compile};
 use rules_engine::ir::RuleSetIr;
-use rules_engine::ir::limits::MAX_LATENESS_MS;
+use rules_engine::ir::limits::{MAX_ACTIONS, MAX_LATENESS_MS};
 
 use crate::tls::START_UNIX_MS;
 
 /// How many revisions there are.
-pub(crate) const REVISIONS: u64 = 6;
+pub(crate) const REVISIONS: u64 = 10;
 /// Part of every command id.
 pub(crate) const TENANT: &str = "sim";
 
@@ -31,8 +31,14 @@ pub(crate) struct Rulebook {
     pub(crate) catalogue: Arc<Catalogue>,
     /// Bundle of revision `n` at `n - 1`.
     bundles: Vec<Bytes>,
+    /// Another bundle of revision `n` at `n - 1`, signed as well.
+    twins: Vec<Bytes>,
     /// Signed by a key that nobody trusts.
     stranger: Bytes,
+    /// Signed by nobody.
+    unsigned: Bytes,
+    /// Well signed, newer than all others, and beyond what the engine takes.
+    costly: Bytes,
     trusted: TrustedKeys,
 }
 
@@ -52,14 +58,25 @@ impl Rulebook {
         let catalogue = Arc::new(compiled.catalogue);
         let ours = SigningKey::from_seed([11; 32], "sim");
         let theirs = SigningKey::from_seed([12; 32], "stranger");
-        let build = |revision| -> Result<Unsigned> {
-            let ir = rule_set(&catalogue, revision)?;
-            Unsigned::emit(&manifest(&catalogue, &ir), &catalogue, &ir).context("the bundle")
+        let build = |ir: &RuleSetIr, later_ms: i64| -> Result<Unsigned> {
+            let mut manifest = manifest(&catalogue, ir);
+            manifest.created_ms += later_ms;
+            Unsigned::emit(&manifest, &catalogue, ir).context("the bundle")
         };
-        let bundles =
-            (1..=REVISIONS).map(|n| Ok(Bytes::from(build(n)?.sign(&[&ours])))).collect::<Result<Vec<Bytes>>>()?;
-        let stranger = Bytes::from(build(REVISIONS + 1)?.sign(&[&theirs]));
-        Ok(Rulebook { catalogue, bundles, stranger, trusted: TrustedKeys::new([ours.public()]) })
+        let (mut bundles, mut twins) = (Vec::new(), Vec::new());
+        for revision in 1..=REVISIONS {
+            let ir = rule_set(&catalogue, revision)?;
+            bundles.push(Bytes::from(build(&ir, 0)?.sign(&[&ours])));
+            twins.push(Bytes::from(build(&ir, 1)?.sign(&[&ours])));
+        }
+        let mut newest = rule_set(&catalogue, REVISIONS + 1)?;
+        let stranger = Bytes::from(build(&newest, 0)?.sign(&[&theirs]));
+        let unsigned = Bytes::from(build(&newest, 0)?.sign(&[]));
+        let actions = &mut newest.rules[0].actions;
+        *actions = actions.iter().cycle().take(MAX_ACTIONS + 1).cloned().collect();
+        let costly = Bytes::from(build(&newest, 0)?.sign(&[&ours]));
+        let trusted = TrustedKeys::new([ours.public()]);
+        Ok(Rulebook { catalogue, bundles, twins, stranger, unsigned, costly, trusted })
     }
 
     /// The good bundle of a revision.
@@ -70,7 +87,7 @@ impl Rulebook {
     /// A bundle that must be refused by a desk that has taken `revision` in, and what is wrong with it.
     pub(crate) fn spoiled(&self, revision: u64, rng: &mut Rng) -> (Bytes, &'static str) {
         let newest = self.bundle(REVISIONS);
-        match rng.below(4) {
+        match rng.below(8) {
             0 if revision > 1 => (self.bundle(1 + rng.below(revision - 1)), "older"),
             1 => (newest.slice(..rng.index(newest.len())), "truncated"),
             2 => {
@@ -79,6 +96,9 @@ impl Rulebook {
                 bytes[at] ^= 1 << rng.below(8);
                 (Bytes::from(bytes), "bit-flipped")
             }
+            3 => (self.unsigned.clone(), "signed by nobody"),
+            4 => (self.twins[revision as usize - 1].clone(), "another one of the revision that serves"),
+            5 | 6 => (self.costly.clone(), "too costly"),
             _ => (self.stranger.clone(), "signed by a stranger"),
         }
     }

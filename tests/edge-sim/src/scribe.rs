@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use edge_door::sim::SimClock;
 
+use crate::heap;
 use crate::mix::Mix;
 use crate::trace::{Listener, Trace};
 
@@ -18,10 +19,14 @@ pub enum Promise {
     P1,
     /// A player's commands reach the upstream in order.
     P2,
+    /// Memory stays within fixed + connections x ceiling.
+    P4,
     /// No evaluation sees two revisions; a bad bundle never activates.
     P6,
     /// Every event and command ends in one counted place.
     P8,
+    /// Overload stops the least urgent first, drops nothing reliable, and ends.
+    Overload,
     /// No receipt before its fsync.
     Receipt,
     /// The protocol, as the client sees it.
@@ -65,6 +70,7 @@ impl<'a> Scribe<'a> {
 
     /// One line of the trace.
     pub(crate) fn note(&mut self, words: fmt::Arguments<'_>) {
+        let _mine = heap::of_simulator();
         self.trace.note(self.clock.elapsed(), words);
     }
 

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use edge_event::{ShardId, UnixMillis};
-use edge_session::Arrival;
+use edge_session::{Arrival, DenyList};
 use edge_shard::{Gate, Serving, Shard};
 
 use crate::cuts::Cuts;
 use crate::fabric::Fabric;
+use crate::heap;
+use crate::ladder::LadderWatch;
 use crate::pop::Outgoing;
 use crate::scribe::Scribe;
 
@@ -29,7 +31,7 @@ pub(crate) struct ShardSeat {
     pub(crate) shard: Shard,
     me: usize,
     inbox: VecDeque<(Arrival, BytesMut)>,
-    orders: VecDeque<Order>,
+    orders: VecDeque<(Instant, Order)>,
     /// The thread stands still until then.
     stalled_until: Option<Instant>,
     /// A turn is due then, though nothing arrives.
@@ -37,6 +39,7 @@ pub(crate) struct ShardSeat {
     poll: Duration,
     /// What it has adopted.
     pub(crate) revision: u64,
+    pub(crate) ladder: LadderWatch,
 }
 
 /// What the control thread asks of a shard.
@@ -44,6 +47,7 @@ pub(crate) struct ShardSeat {
 pub(crate) enum Order {
     Cut(u64),
     Gate(Gate),
+    Deny(Arc<DenyList>),
     Rules(Arc<Serving>),
 }
 
@@ -51,15 +55,27 @@ impl ShardSeat {
     pub(crate) fn new(me: usize, shard: Shard) -> ShardSeat {
         let revision = shard.rules().revision();
         let (inbox, orders) = (VecDeque::new(), VecDeque::new());
-        ShardSeat { shard, me, inbox, orders, stalled_until: None, wake_at: None, poll: FULL_RING_POLL, revision }
+        ShardSeat {
+            shard,
+            me,
+            inbox,
+            orders,
+            stalled_until: None,
+            wake_at: None,
+            poll: FULL_RING_POLL,
+            revision,
+            ladder: LadderWatch::default(),
+        }
     }
 
     pub(crate) fn receive(&mut self, arrival: Arrival, bytes: &[u8]) {
         self.inbox.push_back((arrival, BytesMut::from(bytes)));
     }
 
-    pub(crate) fn order(&mut self, order: Order) {
-        self.orders.push_back(order);
+    /// An order that it can see from `due` on; orders keep their order.
+    pub(crate) fn order(&mut self, order: Order, due: Instant) {
+        let due = self.orders.back().map_or(due, |(last, _)| due.max(*last));
+        self.orders.push_back((due, order));
     }
 
     pub(crate) fn stall(&mut self, until: Instant) {
@@ -68,9 +84,10 @@ impl ShardSeat {
 
     /// When its next turn is due.
     pub(crate) fn due(&mut self, fabric: &Fabric, now: Instant) -> Option<Instant> {
-        let at_once = (!self.inbox.is_empty() || !self.orders.is_empty()).then_some(now);
+        let at_once = (!self.inbox.is_empty()).then_some(now);
+        let order = self.orders.front().map(|(due, _)| *due);
         let rings = fabric.shard_due(self.me, now, self.wake_at.is_some());
-        let due = [at_once, rings, self.shard.poll_timeout(), self.wake_at].into_iter().flatten().min()?;
+        let due = [at_once, order, rings, self.shard.poll_timeout(), self.wake_at].into_iter().flatten().min()?;
         Some(self.stalled_until.map_or(due, |until| due.max(until)))
     }
 
@@ -88,7 +105,7 @@ impl ShardSeat {
         while let Some((arrival, data)) = self.inbox.pop_front() {
             self.shard.handle_packet(now, wall, arrival, data);
         }
-        self.take_orders(scribe);
+        self.take_orders(now, scribe);
         while let Some(ticket) = fabric.pop_ticket(self.me, now) {
             self.shard.handle_committed(ticket, now);
         }
@@ -97,6 +114,7 @@ impl ShardSeat {
             self.shard.handle_timeout(now, wall);
         }
         self.shard.work(now, wall);
+        self.ladder.see(self.me, self.shard.strain(), scribe);
         fabric.take_from(self.me, &mut self.shard, now);
         while let Some(cut) = self.shard.poll_cut() {
             cuts.note(self.me, cut, scribe);
@@ -127,14 +145,16 @@ impl ShardSeat {
         mix.handshakes += stats.sessions.handshakes;
         mix.packets_strayed += stats.sessions.datagrams_foreign;
         mix.finished_before += stats.sessions.events_finished_before;
+        mix.datagrams_shed += stats.sessions.datagrams_shed;
         mix.datagram_events += stats.sessions.events_datagram;
     }
 
-    fn take_orders(&mut self, scribe: &mut Scribe<'_>) {
-        while let Some(order) = self.orders.pop_front() {
+    fn take_orders(&mut self, now: Instant, scribe: &mut Scribe<'_>) {
+        while let Some((_, order)) = self.orders.pop_front_if(|(due, _)| *due <= now) {
             match order {
                 Order::Cut(number) => self.shard.handle_cut(number),
                 Order::Gate(gate) => self.shard.handle_gate(gate),
+                Order::Deny(list) => self.shard.handle_deny_list(list),
                 Order::Rules(serving) => {
                     self.revision = serving.rules.revision();
                     scribe.note(format_args!("shard {} adopts revision {}", self.me, self.revision));
@@ -168,6 +188,7 @@ impl ShardSeat {
         while let Some(departure) = self.shard.poll_transmit(now, &mut buffer) {
             let stride = departure.segment_size.unwrap_or(buffer.len()).max(1);
             let (to, ecn) = (departure.destination, departure.ecn);
+            let _mine = heap::of_simulator();
             out.extend(buffer.chunks(stride).map(|bytes| Outgoing { to, ecn, bytes: bytes.to_vec() }));
             buffer.clear();
         }

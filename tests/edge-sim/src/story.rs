@@ -7,7 +7,9 @@
 
 mod clients;
 mod node;
+mod paths;
 mod trouble;
+mod wards;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use edge_session::Arrival;
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::node::Node;
+use self::paths::Hole;
 use crate::cast::{Actor, cast, steer};
 use crate::check::{self, Delivered, World};
 use crate::lines::{self, Line};
@@ -50,6 +53,8 @@ pub struct Ending {
     pub lasted: Duration,
     /// Broken promises, in the order in which they were found. Empty: the story is clean.
     pub violations: Vec<Violation>,
+    /// The most memory that a node held of what it was allowed, in a thousandth.
+    pub memory_permille: u32,
 }
 
 /// Tells the story of a seed; `listener` hears every line of it.
@@ -72,6 +77,9 @@ struct Story<'a> {
     troubles: Vec<(Instant, Trouble)>,
     /// When the cut between a client and the site heals.
     heals: BTreeMap<usize, Instant>,
+    holes: Vec<Hole>,
+    /// When a client is taken off the deny list.
+    pardons: Vec<(Instant, usize)>,
     /// When trouble is over.
     quiet_at: Instant,
     is_quiet: bool,
@@ -107,6 +115,8 @@ impl<'a> Story<'a> {
             scribe,
             troubles,
             heals: BTreeMap::new(),
+            holes: Vec::new(),
+            pardons: Vec::new(),
             is_quiet: false,
             next_nonce: 1,
             outgoing: Vec::new(),
@@ -116,6 +126,7 @@ impl<'a> Story<'a> {
 
     fn run(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.pop.start(None, &mut self.scribe));
+        self.narrow_paths();
         let start = self.clock.now();
         for actor in &mut self.actors {
             actor.connects_at = Some(start + actor.pause(Duration::from_millis(50)));
@@ -148,13 +159,19 @@ impl<'a> Story<'a> {
     /// The next moment at which something is due.
     fn next_moment(&mut self) -> Instant {
         let now = self.clock.now();
-        let clients = self.actors.iter_mut().flat_map(|a| [a.client.poll_timeout(), a.tells_at, a.connects_at]);
+        let start = now - self.clock.elapsed();
+        let clients = self.actors.iter_mut().flat_map(|a| {
+            let reauth = a.client.reauth_due().map(|due| start + due);
+            [a.client.poll_timeout(), reauth, a.tells_at, a.connects_at]
+        });
         let next = clients.flatten().min();
         let own = [
             next,
             self.net.next_due(),
             self.troubles.last().map(|(at, _)| *at),
             self.heals.values().min().copied(),
+            self.holes.iter().map(|hole| hole.ends_at).min(),
+            self.pardons.iter().map(|(at, _)| *at).min(),
             (!self.is_quiet).then_some(self.quiet_at),
             self.nodes.iter_mut().filter_map(|node| node.next_due(now)).min(),
         ];
@@ -176,12 +193,8 @@ impl<'a> Story<'a> {
                 node.pop.receive(arrival, &packet.bytes, steer(packet.from, self.plan.setup.shards));
             } else if let Some(at) = self.actors.iter().position(|a| a.ip == packet.to.ip()) {
                 let actor = &mut self.actors[at];
-                // A packet may complete what an earlier one brought too soon, so the latest departure counts.
                 let sent_at = self.departures.get(&xxh3_64(&packet.bytes)).copied();
-                if let Some(node) = self.nodes.iter().position(|node| node.address == packet.from) {
-                    actor.heard_up_to[node] = actor.heard_up_to[node].max(sent_at.unwrap_or_default());
-                }
-                actor.client.receive(now, packet.to, packet.from, packet.ecn, &packet.bytes);
+                actor.client.receive(now, &packet, sent_at);
                 self.serve(at, now);
             }
         }
@@ -227,8 +240,10 @@ impl<'a> Story<'a> {
         let lines: Option<Vec<_>> = (0..self.nodes.len()).map(|node| self.read(node)).collect();
         let came_to_rest = self.scribe.violations.iter().all(|v| v.promise != Promise::Liveness);
         if came_to_rest && let Some(lines) = lines {
-            let nodes = self.nodes.iter().zip(&lines);
-            let nodes = nodes.map(|(node, lines)| Delivered { pop: &node.pop, lines, deaths: node.deaths }).collect();
+            let mut nodes = Vec::new();
+            for (at, (node, lines)) in self.nodes.iter().zip(&lines).enumerate() {
+                nodes.push(Delivered { at, pop: &node.pop, lines, deaths: node.deaths });
+            }
             let world = World { actors: &self.actors, players: &self.players, nodes };
             check::at_the_end(&world, &mut self.scribe);
         }
@@ -238,7 +253,8 @@ impl<'a> Story<'a> {
         let mix = self.scribe.mix;
         self.scribe.note(format_args!("end: {mix:?}"));
         let Scribe { trace, violations, .. } = self.scribe;
-        Ending { hash: trace.hash(), mix, lasted, violations }
+        let memory_permille = self.nodes.iter().map(|node| node.pop.memory.fullest()).max().unwrap_or_default();
+        Ending { hash: trace.hash(), mix, lasted, violations, memory_permille }
     }
 
     /// What a node's upstream got; `None` where it cannot be read.
@@ -272,6 +288,8 @@ impl<'a> Story<'a> {
         mix.packets_corrupted = faults.corrupted;
         mix.packets_cut = faults.partitioned;
         mix.packets_oversize = faults.oversize;
+        mix.packets_black_holed = faults.black_holed;
+        mix.renewals = self.actors.iter().map(|a| a.client.renewals).sum();
         mix.resends = self.actors.iter().map(|a| a.client.resends).sum();
     }
 }

@@ -25,7 +25,6 @@ pub(crate) const START_UNIX_MS: i64 = 1_767_225_600_000;
 /// The name in the certificate.
 pub(crate) const SERVER_NAME: &str = "edge.test";
 
-const TOKEN_LIFETIME_S: i64 = 900;
 /// PKCS #8 around an Ed25519 seed (RFC 8410, section 7).
 const PKCS8_ED25519: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
@@ -35,10 +34,21 @@ pub(crate) struct Keys {
     pub(crate) server: Arc<rustls::ServerConfig>,
     /// For players and game servers.
     pub(crate) client: Arc<QuicClientConfig>,
-    /// For the daemon.
-    pub(crate) verifier: Arc<TokenVerifier>,
+    issuers: Vec<IssuerConfig>,
     players: Issuer,
     servers: Issuer,
+}
+
+/// What a token of a story says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket<'a> {
+    pub(crate) sub: &'a str,
+    pub(crate) provenance: Provenance,
+    /// The token's own id.
+    pub(crate) jti: &'a str,
+    /// When it was made, and when it ends, in milliseconds of the wall clock.
+    pub(crate) made_unix_ms: i64,
+    pub(crate) ends_unix_ms: i64,
 }
 
 struct Issuer {
@@ -57,23 +67,27 @@ impl Keys {
         let (certificate, key) = identity([1; 32]);
         let players = Issuer::new("players", [2; 32]);
         let servers = Issuer::new("servers", [3; 32]);
-        let issuers = vec![players.config(Provenance::Client), servers.config(Provenance::Server)];
         Keys {
             server: Arc::new(server_tls(&certificate, key)),
             client: Arc::new(client_tls(&certificate)),
-            verifier: Arc::new(TokenVerifier::new(issuers, TokenTimes::default()).expect("our own key sets are good")),
+            issuers: vec![players.config(Provenance::Client), servers.config(Provenance::Server)],
             players,
             servers,
         }
     }
 
-    /// A token for `sub`, signed now.
-    pub(crate) fn token(&self, sub: &str, provenance: Provenance, unix_ms: i64) -> String {
-        let issuer = match provenance {
-            Provenance::Client => &self.players,
-            Provenance::Server => &self.servers,
-        };
-        issuer.token(sub, unix_ms / 1000)
+    /// For a daemon that takes clocks to differ by at most `leeway`.
+    pub(crate) fn verifier(&self, leeway: Duration) -> Arc<TokenVerifier> {
+        let times = TokenTimes { leeway, ..TokenTimes::default() };
+        Arc::new(TokenVerifier::new(self.issuers.clone(), times).expect("our own key sets are good"))
+    }
+
+    /// A signed token.
+    pub(crate) fn token(&self, claims: &Ticket<'_>) -> String {
+        match claims.provenance {
+            Provenance::Client => self.players.token(claims),
+            Provenance::Server => self.servers.token(claims),
+        }
     }
 }
 
@@ -95,10 +109,16 @@ impl Issuer {
         }
     }
 
-    fn token(&self, sub: &str, now_s: i64) -> String {
+    fn token(&self, claims: &Ticket<'_>) -> String {
         let header = json!({ "alg": "EdDSA", "kid": self.kid, "typ": "JWT" });
-        let claims =
-            json!({ "sub": sub, "aud": "edge", "iat": now_s, "exp": now_s + TOKEN_LIFETIME_S, "region": "eu" });
+        let claims = json!({
+            "sub": claims.sub,
+            "aud": "edge",
+            "jti": claims.jti,
+            "iat": claims.made_unix_ms / 1000,
+            "exp": claims.ends_unix_ms as f64 / 1000.0,
+            "region": "eu",
+        });
         let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&claims));
         let signature = self.key.sign(signed.as_bytes());

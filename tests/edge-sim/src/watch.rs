@@ -15,6 +15,8 @@ use edge_door::sim::{Rng, SimClock, SimDisk};
 use edge_door::{Disk, DiskOp, FileName, OpId};
 use edge_event::{Position, StartEpoch};
 
+use crate::heap;
+
 const SEGMENT_HEADER_BYTES: usize = 64;
 const RECORD_HEADER_BYTES: usize = 48;
 const KIND_EPOCH: u8 = 5;
@@ -247,12 +249,14 @@ impl WatchedDisk {
 
 impl Disk for WatchedDisk {
     fn submit(&mut self, id: OpId, op: DiskOp) {
+        let _mine = heap::of_simulator();
         let flight = self.watch.borrow_mut().begin(&op);
         self.flights.insert(id, flight);
         self.disk.submit(id, op);
     }
 
     fn poll(&mut self) -> Option<(OpId, io::Result<()>)> {
+        let _mine = heap::of_simulator();
         let (id, end) = self.disk.poll()?;
         if let Some(flight) = self.flights.remove(&id) {
             self.watch.borrow_mut().end(flight, end.is_ok());
@@ -261,6 +265,7 @@ impl Disk for WatchedDisk {
     }
 
     fn blocking(&mut self, op: DiskOp) -> io::Result<()> {
+        let _mine = heap::of_simulator();
         if let Some(left) = &mut self.fuse {
             let Some(less) = left.checked_sub(1) else {
                 self.has_blown = true;

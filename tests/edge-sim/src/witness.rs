@@ -9,10 +9,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_event::{Class, EventId, EventRecord, PlayerKey, Position, ProducerId, Seq, ShardId, StartEpoch, UnixMillis};
 use edge_spool::Recovered;
 
+use crate::heap;
 use crate::scribe::{Promise, Scribe};
 use crate::watch::Watch;
 
@@ -29,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) time: UnixMillis,
     pub(crate) commands: Vec<String>,
     pub(crate) shard: ShardId,
+    /// When it passed, in time since the story's beginning.
+    pub(crate) seen_at: Duration,
     ticket: u64,
     /// The spool said so.
     is_committed: bool,
@@ -70,6 +74,7 @@ impl Witness {
         revision: u64,
         scribe: &mut Scribe<'_>,
     ) {
+        let _mine = heap::of_simulator();
         scribe.note(format_args!(
             "shard {} ticket {ticket} -> {position}: {} rev {} with {} commands",
             shard.0,
@@ -94,6 +99,7 @@ impl Witness {
             time: record.time,
             commands: record.commands.iter().map(|c| format!("{}", c.id)).collect(),
             shard,
+            seen_at: scribe.clock.elapsed(),
             ticket,
             is_committed: false,
         };
@@ -104,6 +110,7 @@ impl Witness {
 
     /// The spool says that a shard's tickets are durable up to this one.
     pub(crate) fn committed(&mut self, shard: ShardId, up_to: u64, scribe: &mut Scribe<'_>) {
+        let _mine = heap::of_simulator();
         let covered: Vec<(u64, Position)> =
             self.tickets.range((shard, 0)..=(shard, up_to)).map(|((_, ticket), at)| (*ticket, *at)).collect();
         for (ticket, position) in covered {

@@ -24,6 +24,10 @@ pub(crate) fn check(node: &Delivered<'_>, scribe: &mut Scribe<'_>) {
             scribe.broken(Promise::P6, format!("one event's commands name two revisions: {line:?}"));
         }
     }
+    let serving = node.pop.revisions();
+    if serving.iter().any(|revision| *revision != newest) {
+        scribe.broken(Promise::P6, format!("revision {newest} was published long ago, shards serve {serving:?}"));
+    }
     // A shard never goes back to an older revision, and nor does the node over its restarts.
     let mut last: BTreeMap<u16, u64> = BTreeMap::new();
     for (position, entry) in node.pop.witness.records() {

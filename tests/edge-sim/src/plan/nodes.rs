@@ -32,6 +32,8 @@ fn meets_a_node(trouble: &Trouble) -> bool {
         trouble,
         Trouble::Cut { .. }
             | Trouble::Weather(_)
+            | Trouble::BlackHole { .. }
+            | Trouble::Deny { .. }
             | Trouble::Rebind { .. }
             | Trouble::Supersede { .. }
             | Trouble::Close { .. }

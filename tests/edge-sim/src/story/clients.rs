@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use edge_door::Clock as _;
 use edge_event::NodeId;
-use edge_wire::CloseCode;
+use edge_wire::{CloseCode, RefuseCode};
 
 use super::{FACTS_MAX, PROVE_ONE_IN, Story};
 use crate::cast::{Actor, Way, steer};
@@ -23,6 +23,9 @@ impl Story<'_> {
             let mut is_due = false;
             if self.actors[at].client.poll_timeout().is_some_and(|due| due <= now) {
                 self.actors[at].client.handle_timeout(now);
+                is_due = true;
+            }
+            if self.actors[at].client.reauth_due().is_some_and(|due| due <= self.clock.elapsed()) {
                 is_due = true;
             }
             if self.actors[at].connects_at.is_some_and(|due| due <= now) {
@@ -49,7 +52,7 @@ impl Story<'_> {
         actor.connects_at = None;
         let local = actor.next_address();
         let (node, shard) = (actor.node, steer(local, self.plan.setup.shards));
-        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node });
+        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node, shard });
         let mix = &mut self.scribe.mix;
         mix.reconnects += u64::from(actor.connections > 0);
         mix.reconnects_elsewhere += u64::from(actor.last.is_some_and(|last| last.0 == node && last.1 != shard));
@@ -110,14 +113,14 @@ impl Story<'_> {
         let client = &mut self.actors[at].client;
         self.scribe.note(format_args!("{} hears {heard:?}", client.name));
         match heard {
-            Heard::Receipt { node, class, up_to } => {
+            Heard::Receipt { node, class, up_to, sent_at } => {
                 let from = receipts[class.index()] + 1;
                 receipts[class.index()] = up_to;
                 for told in &mut client.queues[class.index()].told[from as usize - 1..up_to as usize] {
                     told.receipted_by = Some(node);
                 }
                 let actor = &self.actors[at];
-                let (sent_at, pop) = (actor.heard_up_to[node], &self.nodes[node].pop);
+                let pop = &self.nodes[node].pop;
                 receipts::on_receipt(&actor.client, class, from, up_to, sent_at, pop, &mut self.scribe);
                 if self.rng.below(PROVE_ONE_IN) == 0 {
                     receipts::prove(&actor.client, class, from, up_to, pop, &mut self.scribe);
@@ -138,13 +141,17 @@ impl Story<'_> {
                 }
             }
             Heard::Welcomed { link, node, .. } => self.on_welcome(at, link, node),
-            Heard::Refused { .. } => {
-                self.scribe.mix.refused += 1;
-                self.reconnect_later(at, now);
-            }
+            Heard::Refused { code, retry_after_ms, .. } => self.on_refusal(at, code, retry_after_ms, now),
             Heard::Lost { code, .. } => {
                 self.scribe.mix.connections_lost += 1;
-                self.scribe.mix.superseded += u64::from(code == Some(CloseCode::Superseded));
+                let mix = &mut self.scribe.mix;
+                match code {
+                    Some(CloseCode::Superseded) => mix.superseded += 1,
+                    Some(CloseCode::TokenExpired) => mix.tokens_expired += 1,
+                    Some(CloseCode::TokenInvalid) => mix.tokens_invalid += 1,
+                    Some(CloseCode::Revoked) => mix.revoked += 1,
+                    _ => {}
+                }
                 if !self.actors[at].client.is_connected() {
                     self.reconnect_later(at, now);
                 }
@@ -154,6 +161,27 @@ impl Story<'_> {
                 self.scribe.broken(Promise::Protocol, what);
             }
         }
+    }
+
+    /// A session is refused: an overloaded node says when to come again, and the client does not come earlier.
+    fn on_refusal(&mut self, at: usize, code: u32, retry_after_ms: Option<u64>, now: Instant) {
+        let code = RefuseCode::from_number(code);
+        let mix = &mut self.scribe.mix;
+        mix.refused += 1;
+        mix.refused_for_denial += u64::from(code == Some(RefuseCode::TokenRevoked));
+        if code == Some(RefuseCode::Overloaded) {
+            // The story's own gate asks for less than a second.
+            mix.refused_for_overload += u64::from(retry_after_ms.is_some_and(|ms| ms >= 1_000));
+            if retry_after_ms.is_none() {
+                let what =
+                    format!("{} was refused for overload and not told when to come again", self.actors[at].client.name);
+                self.scribe.broken(Promise::Overload, what);
+            }
+        }
+        self.reconnect_later(at, now);
+        let actor = &mut self.actors[at];
+        let earliest = now + Duration::from_millis(retry_after_ms.unwrap_or_default());
+        actor.connects_at = actor.connects_at.map(|when| when.max(earliest));
     }
 
     /// A session is open: at the node that was asked, and perhaps beside others of its player.

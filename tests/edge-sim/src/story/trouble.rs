@@ -3,12 +3,13 @@
 //! In: moments. Out: dead daemons, cut networks, new addresses, bundles; and, at last, quiet. Deliberately absent: when what
 //! comes (see [`plan`](crate::plan)).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_door::sim::LinkConfig;
 
 use super::Story;
-use crate::plan::Trouble;
+use crate::plan::{Plan, Trouble};
 use crate::rulebook::{REVISIONS, rulebook};
 use crate::scribe::Promise;
 
@@ -20,6 +21,8 @@ impl Story<'_> {
             self.heal(client);
             self.scribe.note(format_args!("{} reaches the site again", self.actors[client].client.name));
         }
+        self.close_holes(now);
+        self.pardon(now);
         while let Some((_, trouble)) = self.troubles.pop_if(|(at, _)| *at <= now) {
             self.scribe.note(format_args!("trouble: {trouble:?}"));
             self.happen(trouble, 0, now);
@@ -43,6 +46,8 @@ impl Story<'_> {
                 self.net.cut(actor.ip, self.nodes[actor.node].address.ip());
                 self.heals.insert(client, now + lasts);
             }
+            Trouble::BlackHole { client, way, mtu_bytes, lasts } => self.open_hole(client, way, mtu_bytes, now + lasts),
+            Trouble::Deny { client, is_whole_subject, lasts } => self.deny(client, is_whole_subject, now + lasts),
             Trouble::Weather(link) => self.net.set_default_link(*link),
             Trouble::Rebind { client } => {
                 let actor = &mut self.actors[client];
@@ -84,12 +89,18 @@ impl Story<'_> {
                 let next = node.pop.desk.revision() + 1;
                 if next <= REVISIONS && node.pop.offer(rulebook().bundle(next), &mut self.scribe) {
                     self.scribe.mix.swaps += 1;
+                    self.scribe.mix.swaps_while_down += u64::from(!node.pop.is_up());
+                    self.scribe.mix.swaps_in_cut += u64::from(node.pop.is_cutting());
                 }
             }
             Trouble::Spoiled => {
+                let before = node.pop.desk.serving().clone();
                 let (bytes, how) = rulebook().spoiled(node.pop.desk.revision(), &mut self.rng);
                 if node.pop.offer(bytes, &mut self.scribe) {
                     self.scribe.broken(Promise::P6, format!("a bundle that is {how} serves"));
+                }
+                if !Arc::ptr_eq(&before, node.pop.desk.serving()) {
+                    self.scribe.broken(Promise::P6, format!("a bundle that is {how} changed what serves"));
                 }
             }
             Trouble::Stall { shard, lasts } => {
@@ -119,6 +130,11 @@ impl Story<'_> {
         self.net.set_default_link(LinkConfig { latency: Duration::from_millis(5), ..LinkConfig::default() });
         (0..self.actors.len()).for_each(|client| self.heal(client));
         self.heals.clear();
+        self.holes.iter_mut().for_each(|hole| hole.ends_at = now);
+        self.close_holes(now);
+        self.pardons.iter_mut().for_each(|(at, _)| *at = now);
+        self.pardon(now);
+        self.actors.iter_mut().for_each(|actor| actor.client.papers = Plan::QUIET_PAPERS);
         self.troubles.clear();
         self.nodes.iter_mut().for_each(|node| node.quieten(now));
     }
