@@ -110,7 +110,7 @@ impl Daemon {
         let serving = bundle.serving().clone();
         let published = Arc::new(Published::new(serving.clone()));
         let (mut desks, mut wakers) = (Vec::new(), Vec::new());
-        let mut restored = deal(&recovered, shards);
+        let mut restored = Restored::deal(&recovered.marks, &recovered.state, shards);
         let mut entropy = SystemEntropy;
         let session_config = Arc::new(config.session.clone());
         let hash_seed = entropy.next_u64();
@@ -287,18 +287,6 @@ fn bind(config: &edge_config::Config, shards: u16) -> Result<Vec<UdpOpener>> {
         }
     }
     Ok(openers)
-}
-
-/// Gives each shard what belongs to its slices of players, however many shards there were before.
-fn deal(recovered: &Recovered, shards: u16) -> Vec<Restored> {
-    let mut dealt = vec![Restored::default(); usize::from(shards)];
-    for mark in &recovered.marks {
-        dealt[usize::from(mark.partition.owner(shards).0)].marks.push(*mark);
-    }
-    for (key, value, expires) in &recovered.state {
-        dealt[usize::from(key.partition.owner(shards).0)].cells.push((*key, value.clone(), *expires));
-    }
-    dealt
 }
 
 fn report(recovered: &Recovered) {

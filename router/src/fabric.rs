@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use edge_door::Wake;
 use edge_event::ShardId;
+use edge_mutant::mutant;
 use edge_shard::{Back, Forward, ToSpool};
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -39,7 +40,7 @@ impl Doorbell {
 
     /// Called by the sleeper, before its last look at its rings.
     pub(crate) fn going_to_sleep(&self) {
-        self.asleep.store(true, Ordering::SeqCst);
+        self.asleep.store(!mutant!(LostWakeUp), Ordering::SeqCst);
         fence(Ordering::SeqCst);
     }
 

@@ -8,6 +8,10 @@
 //! What comes in: arguments, one config file, signals. What goes out: exit code 0 after a drain, 1 where something failed while
 //! it ran, 2 where the arguments or the config are wrong. Deliberately absent: rule text; `edgectl` compiles it.
 
+/// No build of the daemon carries planted bugs: this one would not have compiled.
+#[cfg(not(test))]
+const _: () = assert!(!edge_mutant::PLANTED, "a daemon with planted bugs is not to be built: drop the feature");
+
 mod board;
 mod bundles;
 mod control;

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use edge_event::Seq;
+use edge_mutant::mutant;
 use edge_wire::varint;
 
 /// What an arriving number means.
@@ -125,7 +126,8 @@ impl ClassState {
 
     /// The credit to send, once, where it has grown by a worthwhile part of the window.
     pub(crate) fn take_credit(&mut self) -> Option<Seq> {
-        let grown = grant(self.receipt, self.window);
+        let window = if mutant!(CreditTwice) { 2 * self.window } else { self.window };
+        let grown = grant(self.receipt, window);
         if grown.saturating_sub(self.credit) < self.window.div_ceil(4) {
             return None;
         }

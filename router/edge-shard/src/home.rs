@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use ahash::RandomState;
 use edge_event::{PlayerKey, ProducerKey};
+use edge_mutant::mutant;
 
 use crate::mesh::Origin;
 
@@ -50,7 +51,7 @@ impl Home {
             return Some(origin);
         }
         let older = std::mem::replace(kept, comer);
-        (older.origin != origin).then_some(older.origin)
+        (older.origin != origin && !mutant!(SupersededStillServed)).then_some(older.origin)
     }
 
     /// Whether a session of the producer may be attached where a player may have `sessions_max`.

@@ -25,6 +25,7 @@ mod overload;
 mod owner;
 mod parts;
 mod quota;
+mod restored;
 mod shard;
 
 #[cfg(test)]
@@ -36,8 +37,8 @@ pub use ledger::{Counters, Cut};
 pub use mesh::{Attach, Back, Forward, Origin, RoutedEvent, StrayPacket};
 pub use outbox::ToSpool;
 pub use overload::Strain;
-pub use owner::Restored;
 pub use parts::{Gate, Parts, Serving, ShardStats};
+pub use restored::{Restored, RestoredCell};
 pub use shard::Shard;
 
 /// A hasher whose keys follow from `seed`. Clients choose their producer ids, so the daemon draws the seed at random; the

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ahash::RandomState;
 use edge_event::{Class, Partition, ProducerKey, Seq};
+use edge_mutant::mutant;
 
 type Half = HashMap<(ProducerKey, Class, Partition), Seq, RandomState>;
 
@@ -41,7 +42,14 @@ impl Marks {
 
     /// Whether `seq` is new; then it is the mark.
     pub(crate) fn take(&mut self, producer: ProducerKey, class: Class, partition: Partition, seq: Seq) -> bool {
-        if seq <= self.get(producer, class, partition) {
+        let mut mark = self.get(producer, class, partition);
+        if mutant!(DedupeTooLow) {
+            mark.0 = mark.0.saturating_sub(1);
+        }
+        if mutant!(DedupeTooHigh) && mark > Seq(0) {
+            mark.0 += 1;
+        }
+        if seq <= mark {
             return false;
         }
         if self.young.len() >= self.half_max && !self.young.contains_key(&(producer, class, partition)) {

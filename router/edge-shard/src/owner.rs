@@ -10,10 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use edge_event::identity::CLASSES;
-use edge_event::{
-    Action, Class, Command, DedupeMark, EventId, EventRecord, ProducerKey, Provenance, Seq, ShardId, StateKey,
-    UnixMillis,
-};
+use edge_event::{Action, Class, Command, EventId, EventRecord, ProducerKey, Provenance, Seq, ShardId, UnixMillis};
+use edge_mutant::mutant;
 use rules_engine::{Evaluator, Outputs, RuleCounters, RuleSet, State, StateLimits, Verdict};
 
 use crate::config::Config;
@@ -24,6 +22,7 @@ use crate::marks::Marks;
 use crate::mesh::{Attach, Back, Origin, RoutedEvent};
 use crate::outbox::{Outbox, eighths};
 use crate::quota::Quotas;
+use crate::restored::Restored;
 
 /// See the head of this file.
 pub(crate) struct Owner {
@@ -54,15 +53,6 @@ struct Waiting {
     arrived: Option<Instant>,
     /// `None` for a datagram: nobody waits, only the latency is noted.
     answer: Option<(ShardId, Back)>,
-}
-
-/// What recovery found on disk for one shard's slices of players.
-#[derive(Clone, Debug, Default)]
-pub struct Restored {
-    /// How far producers' classes are durable.
-    pub marks: Vec<DedupeMark>,
-    /// Durable state cells, and when they are no longer needed.
-    pub cells: Vec<(StateKey, bytes::Bytes, Option<UnixMillis>)>,
 }
 
 impl Owner {
@@ -160,15 +150,15 @@ impl Owner {
         if let Some((class, seq)) = routed.reliable
             && !self.marks.take(routed.producer, class, routed.event.partition, seq)
         {
-            counters.duplicate += 1;
+            counters.duplicate += u64::from(!mutant!(LedgerOneSided));
             // The first copy may still be on its way to disk; everything issued so far covers it.
             self.answer_after(outbox.issued(), None, done(&routed), outbox);
             return;
         }
-        if !Arc::ptr_eq(&self.evaluated, &self.rules) {
+        if !Arc::ptr_eq(&self.evaluated, &self.rules) && !mutant!(TwoRevisions) {
             self.evaluated = self.rules.clone();
         }
-        let verdict = self.evaluator.evaluate(&self.rules, &mut self.state, &routed.event, now, &mut self.outputs);
+        let verdict = self.evaluator.evaluate(&self.evaluated, &mut self.state, &routed.event, now, &mut self.outputs);
         match verdict {
             Verdict::Commanded => counters.commanded += 1,
             Verdict::Suppressed(_) => counters.suppressed += 1,
@@ -184,7 +174,8 @@ impl Owner {
         }
         // Where a gate held a rule back, its use may still be on its way to disk, by the hand of another producer. Were it
         // lost, an event with a receipt would have been held back by nothing.
-        let ticket = if self.outputs.suppressed.is_empty() { 0 } else { outbox.issued() };
+        let vouches = !self.outputs.suppressed.is_empty() && !mutant!(ReceiptOnOpenGate);
+        let ticket = if vouches { outbox.issued() } else { 0 };
         self.answer_after(ticket, None, done(&routed), outbox);
     }
 
@@ -253,7 +244,7 @@ impl Owner {
         answer: Option<(ShardId, Back)>,
         outbox: &mut Outbox,
     ) {
-        if ticket > self.committed {
+        if ticket > self.committed && !mutant!(ReceiptBeforeFsync) {
             self.waiting.push_back(Waiting { ticket, arrived, answer });
         } else if let Some((shard, answer)) = answer {
             outbox.back(shard, answer);

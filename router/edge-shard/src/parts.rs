@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::latency::Latency;
 use crate::ledger::Counters;
 use crate::overload::Strain;
-use crate::owner::Restored;
+use crate::restored::Restored;
 
 /// Everything a shard is made of.
 pub struct Parts {

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use edge_door::{Disk, DiskOp, FileName};
 use edge_event::Position;
+use edge_mutant::mutant;
 
 use crate::config::Config;
 use crate::error::OpenError;
@@ -227,7 +228,7 @@ fn read_file(
             continue;
         }
         read.damaged += std::mem::take(&mut unreadable);
-        for seen in doubtful.drain(..).chain([seen]).filter(|seen| seen.spool == spool) {
+        for seen in doubtful.drain(..).chain([seen]).filter(|seen| seen.spool == spool && !mutant!(SinkForgets)) {
             marks.note(seen.lane, seen.priority, seen.place);
         }
         read.lines += std::mem::take(&mut whole);
@@ -243,7 +244,7 @@ fn read_file(
 /// Cuts the tail, and writes again what delivery does not know to be settled: a sync that failed before the crash may have
 /// left it in memory only, and the next sync would have nothing to do.
 fn make_durable(disk: &mut dyn Disk, file: &FileName, read: &Read) -> Result<(), OpenError> {
-    if read.good_bytes < read.file_bytes {
+    if read.good_bytes < read.file_bytes && !mutant!(SinkTailKept) {
         let cut = DiskOp::Truncate { file: file.clone(), len: read.good_bytes };
         disk.blocking(cut).map_err(OpenError::disk("cutting", file))?;
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_door::DiskOp;
 use edge_event::SpoolUuid;
+use edge_mutant::mutant;
 
 use crate::batch::Batch;
 use crate::layout::{SEGMENT_HEADER_BYTES, SegmentHeader, write_segment_header};
@@ -163,6 +164,11 @@ impl Log {
             (Step::Heading, Ok(())) => {
                 self.offset = SEGMENT_HEADER_BYTES as u64;
                 self.write(segments, ops);
+            }
+            (Step::Writing, Ok(())) if mutant!(CommitWithoutFsync) => return Some(self.commit(segments)),
+            (Step::Syncing, Err(_)) if mutant!(FsyncRetried) => {
+                let file = names::segment(segments.current().number);
+                ops.push(Purpose::Batch, DiskOp::Sync { file });
             }
             (Step::Writing, Ok(())) => {
                 flight.step = Step::Syncing;

@@ -10,6 +10,7 @@ mod start;
 use bytes::Bytes;
 use edge_door::{Disk, FileName};
 use edge_event::{DedupeMark, Position, SpoolUuid, StartEpoch, StateKey, UnixMillis};
+use edge_mutant::mutant;
 
 use crate::config::Config;
 use crate::cursor::{self, Cursor, Place};
@@ -121,7 +122,7 @@ pub(crate) fn recover(
     read.fold.expire(now, config.mark_ttl_ms);
     read.report.is_fresh = is_fresh;
 
-    let epoch = StartEpoch(read.highest_epoch.max(before.epoch).0 + 1);
+    let epoch = StartEpoch(read.highest_epoch.max(before.epoch).0 + u64::from(is_fresh || !mutant!(EpochReused)));
     let begun = start::begin_epoch(disk, config, uuid, epoch, read.last, read.next_segment, now)?;
     read.segments.push(begun.segment);
     let cursor = Cursor {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use edge_door::{Disk, DiskOp, OpId};
 use edge_event::{Command, EventRecord, Position, ShardId, SpoolUuid, StartEpoch, UnixMillis};
+use edge_mutant::mutant;
 
 use crate::batch::{Queue, Refused};
 use crate::checkpoint::Checkpoint;
@@ -220,7 +221,7 @@ impl Spool {
 
     /// When to drain again though nothing happened. Of meaning after draining.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let batch = if self.log.is_free() { self.queue.due() } else { None };
+        let batch = if self.log.is_free() && !mutant!(BatchForgotten) { self.queue.due() } else { None };
         let ballast = match self.ballast {
             Ballast::Gone { ask_again } => ask_again,
             Ballast::Held | Ballast::GivingUp | Ballast::Making => None,
@@ -286,6 +287,9 @@ impl Spool {
         if self.log.is_free()
             && let Some(batch) = self.queue.take_due(now, self.is_flushing)
         {
+            if mutant!(CursorBeforeData) {
+                self.wanted.committed = batch.last;
+            }
             self.log.start(batch);
         }
         self.log.advance(now, &mut self.segments, &mut self.ops);
@@ -299,7 +303,8 @@ impl Spool {
 
     /// Unlinks what the durable cursor gave up: never the other way round.
     fn retire(&mut self) {
-        for segment in self.segments.retire_before(self.cursor.durable().first_segment) {
+        let durable = if mutant!(UnlinkBeforeCursor) { &self.wanted } else { self.cursor.durable() };
+        for segment in self.segments.retire_before(durable.first_segment) {
             self.counters.retired_segments += 1;
             self.ops.remove_file(names::segment(segment.number));
         }

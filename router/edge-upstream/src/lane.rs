@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use edge_event::UnixMillis;
+use edge_mutant::mutant;
 
 use crate::command::LaneCommand;
 use crate::sink::{BatchId, Outcome};
@@ -125,6 +126,9 @@ impl LaneQueue {
         }
         again.extend(pairs.map(|(command, _)| command));
         let resent = again.len() as u64;
+        if mutant!(OrderSwappedOnResend) {
+            again.reverse();
+        }
         for command in again.into_iter().rev() {
             self.waiting.push_front(command);
         }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use edge_door::{Disk, DiskOp};
 use edge_event::{Position, SpoolUuid, StartEpoch};
+use edge_mutant::mutant;
 
 use super::{Damage, RecoveryReport};
 use crate::chain::{Chain, Gap, Hole, Link, after, kept_to};
@@ -103,7 +104,7 @@ impl Reading {
     /// Cuts the log where it is torn, and makes what stays durable. What is cut although something readable stood behind
     /// it, or although it was promised, is kept aside.
     pub(super) fn settle_tail(&mut self, disk: &mut dyn Disk) -> Result<(), RecoverError> {
-        let torn_at = self.held.iter().position(|held| held.gap.is_some());
+        let torn_at = self.held.iter().position(|held| held.gap.is_some() && !mutant!(TornTailAccepted));
         let dropped = torn_at.map_or_else(VecDeque::new, |at| self.held.split_off(at));
         if let Some(first) = dropped.front() {
             self.tail = first.tail_before;

@@ -1,6 +1,7 @@
 //! Gates and winners: what becomes of the rules whose conditions hold.
 
 use edge_event::{Action as Order, Command};
+use edge_mutant::mutant;
 
 use super::find::read_lets;
 use super::{Case, Evaluator};
@@ -48,7 +49,10 @@ impl Evaluator {
     fn settle_rule(&mut self, case: Case<'_>, state: &mut State, rule: &Rule, out: &mut Outputs) -> Result<(), Reason> {
         let passage = self.gates(case, state, rule)?;
         read_lets(case, state, rule, (&mut self.lets, &mut self.keys, &self.scratch));
-        self.make_commands(case, rule).map_err(reason)?;
+        let made = self.make_commands(case, rule).map_err(reason);
+        if !mutant!(GateUsedOnRefusal) {
+            made?;
+        }
         let gates = usize::from(rule.once.is_some()) + usize::from(rule.cooldown.is_some());
         let commands = self.pending.iter().filter(|c| c.action.is_durable()).map(command_bytes).sum::<usize>();
         let bytes = gates * GATE_BYTES + commands;
@@ -62,6 +66,7 @@ impl Evaluator {
                 state.consume(&case.touch(gate.definition, key), &mut out.deltas);
             }
         }
+        made?;
         if rule.info.mode == Mode::Shadow {
             out.shadow.append(&mut self.pending);
             return Err(Reason::Shadow);

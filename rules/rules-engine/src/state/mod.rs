@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use ahash::RandomState;
 use bytes::Bytes;
 use edge_event::{Event, Partition, StateDelta, StateKey, UnixMillis};
+use edge_mutant::mutant;
 
 pub use cell_bytes::RestoreError;
 pub(crate) use table::{Bounds, CellName};
@@ -161,6 +162,9 @@ impl State {
             let slot = &mut self.slots[at];
             slot.retired_at = None;
             slot.ttl_ms = definition.ttl_ms;
+            if mutant!(WindowLostOnSwap) && definition.layout.is_window() && self.adopted.is_some() {
+                slot.table = Table::new(definition.layout, hasher(seed));
+            }
             if slot.table.layout() != definition.layout {
                 let old = std::mem::replace(&mut slot.table, Table::new(definition.layout, hasher(seed)));
                 slot.table = old.with_layout(definition.layout, hasher(seed));
