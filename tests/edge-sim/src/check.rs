@@ -9,7 +9,10 @@ pub(crate) mod order;
 pub(crate) mod reading;
 pub(crate) mod receipts;
 pub(crate) mod revisions;
+pub(crate) mod sessions;
 pub(crate) mod union;
+
+use std::time::Duration;
 
 use crate::cast::Actor;
 use crate::lines::Line;
@@ -21,6 +24,8 @@ pub(crate) struct World<'a> {
     pub(crate) actors: &'a [Actor],
     pub(crate) players: &'a [String],
     pub(crate) nodes: Vec<Delivered<'a>>,
+    /// When the trouble was over.
+    pub(crate) quiet_since: Duration,
 }
 
 /// One node and what its upstream got.
@@ -37,6 +42,7 @@ pub(crate) struct Delivered<'a> {
 pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe<'_>) {
     once::check(world, scribe);
     union::check(world, scribe);
+    sessions::check(world, scribe);
     for node in &world.nodes {
         order::check(node, scribe);
         reading::check(world, node, scribe);

@@ -1,19 +1,22 @@
-//! `edge-sim`: tells stories of many seeds, says what happened in them, and fails on a broken promise.
+//! The command line of `edge-sim`: tells stories of many seeds, says what happened in them, and fails on a broken promise.
 //!
 //! In: `--seeds N --from S --jobs J`. Out: the seeds, the fault mix, the speed; for each failing seed what broke and the
-//! command that tells it again. With 100 stories or more, a kind of trouble that never came is a failure, too: a run that
-//! never met a fault proves nothing about it.
+//! command that tells it again; with `--summary` the same as JSON, for programs. With 100 stories or more, a kind of trouble
+//! that never came is a failure, too: a run that never met a fault proves nothing about it.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
-use edge_sim::{Ending, Listener, Mix, tell};
+use serde_json::json;
+
+use crate::{Ending, Listener, Mix, tell};
 
 /// From this many stories on, every kind of trouble must have come.
 const MIX_MATTERS_FROM: u64 = 100;
@@ -34,6 +37,12 @@ struct Arguments {
     /// Shows every line of each story; for a single seed.
     #[arg(long)]
     trace: bool,
+    /// Ends at the first story that breaks a promise; a mix without some kind of trouble is no failure then.
+    #[arg(long)]
+    until_first: bool,
+    /// Where to write what was found, as JSON.
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
 }
 
 /// What a run found.
@@ -43,10 +52,19 @@ struct Tally {
     lasted: Duration,
     memory_permille: u32,
     stories: u64,
-    failures: Vec<u64>,
+    failures: Vec<Failure>,
 }
 
-fn main() -> ExitCode {
+/// A story that went wrong.
+struct Failure {
+    seed: u64,
+    /// The first broken promise, or `Panic`.
+    promise: String,
+    what: String,
+}
+
+/// Runs the program and says how it ended.
+pub fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -64,24 +82,47 @@ fn run(arguments: &Arguments) -> Result<()> {
     };
     let seeds = arguments.seeds;
     say(&format!("edge-sim: {seeds} stories from seed {from} ({} at a time)", arguments.jobs));
+    if let Some(mutant) = edge_mutant::active() {
+        say(&format!("a bug is planted: {}: {}", mutant.name(), mutant.summary()));
+    }
     let begun = Instant::now();
     let tally = Mutex::new(Tally::default());
-    let next = AtomicU64::new(0);
+    let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs.max(1) {
             scope.spawn(|| {
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= seeds {
+                    if n >= seeds || is_over.load(Ordering::Relaxed) {
                         return;
                     }
-                    one(from.wrapping_add(n), arguments.trace, &tally);
+                    let is_clean = one(from.wrapping_add(n), arguments.trace, &tally);
+                    if !is_clean && arguments.until_first {
+                        is_over.store(true, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report(&tally, begun.elapsed())
+    let took = begun.elapsed();
+    if let Some(path) = &arguments.summary {
+        let text = summary(from, &tally, took).to_string();
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    report(arguments, &tally, took)
+}
+
+/// For programs; see `tests/xtask`.
+fn summary(from: u64, tally: &Tally, took: Duration) -> serde_json::Value {
+    let failures = tally.failures.iter().map(|f| json!({ "seed": f.seed, "promise": f.promise, "what": f.what }));
+    json!({
+        "from": from,
+        "stories": tally.stories,
+        "simulated_seconds": tally.lasted.as_secs_f64(),
+        "seconds": took.as_secs_f64(),
+        "failures": failures.collect::<Vec<_>>(),
+    })
 }
 
 thread_local! {
@@ -100,28 +141,34 @@ fn name_the_seed_on_panic() {
     }));
 }
 
-/// Tells one story and adds it to the tally.
-fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) {
+/// Tells one story and adds it to the tally; says whether it was clean.
+fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) -> bool {
     SEED.set(Some(seed));
     // A panic of the code under test is a finding like any other.
     let mut aloud = |line: &str| say(line);
     let told = catch_unwind(AssertUnwindSafe(|| tell(seed, trace.then_some(&mut aloud as Listener<'_>))));
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.stories += 1;
-    let failed = match &told {
+    let first = match &told {
         Ok(ending) => {
             tally.mix.add(&ending.mix);
             tally.lasted += ending.lasted;
             tally.memory_permille = tally.memory_permille.max(ending.memory_permille);
             show(seed, ending);
-            !ending.violations.is_empty()
+            ending.violations.first().map(|first| (format!("{:?}", first.promise), first.what.clone()))
         }
-        Err(_) => true,
+        Err(panic) => Some(("Panic".to_owned(), words_of(panic.as_ref()))),
     };
-    if failed {
-        tally.failures.push(seed);
-        say(&format!("  again: cargo run -p edge-sim -- --seeds 1 --from {seed} --trace"));
-    }
+    let Some((promise, what)) = first else { return true };
+    tally.failures.push(Failure { seed, promise, what });
+    say(&format!("  again: cargo run -p edge-sim -- --seeds 1 --from {seed} --trace"));
+    false
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }
 
 fn show(seed: u64, ending: &Ending) {
@@ -130,7 +177,7 @@ fn show(seed: u64, ending: &Ending) {
     }
 }
 
-fn report(tally: &Tally, took: Duration) -> Result<()> {
+fn report(arguments: &Arguments, tally: &Tally, took: Duration) -> Result<()> {
     say(&format!("{}", tally.mix));
     let minutes = tally.lasted.as_secs_f64() / 60.0;
     let a_second = minutes / took.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -141,10 +188,11 @@ fn report(tally: &Tally, took: Duration) -> Result<()> {
     ));
     say(&format!("the fullest node held {:.1} % of the memory that it may", f64::from(tally.memory_permille) / 10.0));
     if !tally.failures.is_empty() {
-        bail!("{} of {stories} stories broke a promise: seeds {:?}", tally.failures.len(), tally.failures);
+        let seeds: Vec<u64> = tally.failures.iter().map(|failure| failure.seed).collect();
+        bail!("{} of {stories} stories broke a promise: seeds {:?}", tally.failures.len(), seeds);
     }
     let never = tally.mix.never();
-    if stories >= MIX_MATTERS_FROM && !never.is_empty() {
+    if stories >= MIX_MATTERS_FROM && !arguments.until_first && !never.is_empty() {
         bail!("this never happened in {stories} stories, so nothing is known about it: {}", never.join(", "));
     }
     Ok(())

@@ -27,6 +27,9 @@ use crate::pass::{Ban, Bearer, Moment, Papers, Pass};
 use crate::rulebook::rulebook;
 use crate::tls::{SERVER_NAME, keys};
 
+/// After so long without a word a connection is given up, by either end.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A reliable event as its client keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
@@ -314,7 +317,7 @@ impl Client {
                 platform: "pc".to_owned(),
                 locale: "en".to_owned(),
                 catalogue_digest: *rulebook().catalogue.digest(),
-                idle_timeout_ms: 5_000,
+                idle_timeout_ms: IDLE_TIMEOUT.as_millis() as u64,
                 client_ms,
                 ..Hello::default()
             };
@@ -322,6 +325,7 @@ impl Client {
         }
         let was_renewed = link.is_renewed;
         link.read(&mut self.queues, &self.bans, &mut self.heard);
+        link.welcomed_at = (link.stage == Stage::Welcomed).then(|| link.welcomed_at.unwrap_or(now.elapsed));
         self.renewals += u64::from(link.is_renewed && !was_renewed);
         if link.stage == Stage::Welcomed
             && let Some(pass) = &mut link.pass
@@ -363,7 +367,7 @@ fn endpoint(seed: &mut Rng) -> (Endpoint, ClientConfig) {
         initial.lock().unwrap_or_else(PoisonError::into_inner).generate_cid()
     }));
     let mut transport = TransportConfig::default();
-    transport.max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(5_000))));
+    transport.max_idle_timeout(Some(IdleTimeout::try_from(IDLE_TIMEOUT).expect("some seconds")));
     transport.keep_alive_interval(Some(Duration::from_millis(1_500)));
     transport.initial_rtt(Duration::from_millis(60));
     client.transport_config(Arc::new(transport));

@@ -31,7 +31,11 @@
 //! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles change nothing, good ones reach every shard |
 //! | overload | one step at a time, the least urgent first and all the way back; a class that is not read is not read (`reading.rs`) |
 //! | tokens | no session is served beyond its token's end or in spite of a deny list, none is closed without a cause (`pass.rs`) |
+//! | one session | connections of one producer side by side, and credit beyond a window |
 //! | 8, ledger | own sums at consistent cuts under load, and at rest against log and files |
+//!
+//! That the checkers see something is not believed either: `cargo xtask mutants` plants 25 bugs, one at a time, and each must be
+//! caught. `MUTANTS.md` beside this crate lists them.
 //!
 //! # How to add
 //!
@@ -43,6 +47,7 @@
 
 mod cast;
 mod check;
+pub mod cli;
 mod client;
 mod cuts;
 mod fabric;

@@ -54,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) pass: Option<Pass>,
     /// It was served beyond the end of its first token.
     pub(crate) is_renewed: bool,
+    /// Since when its session is open, in virtual time; `None` where it is not.
+    pub(crate) welcomed_at: Option<Duration>,
     is_connected: bool,
     lost: Option<ConnectionError>,
     control: Option<StreamId>,
@@ -66,6 +68,9 @@ pub(crate) struct Link {
     begin: [Seq; CLASSES],
     is_eager: bool,
     credit: [u64; CLASSES],
+    /// What both ends knew to be finished at WELCOME, and how many events without a receipt it allows behind that.
+    base: [u64; CLASSES],
+    window: [u64; CLASSES],
 }
 
 /// The stream of one class.
@@ -90,6 +95,7 @@ impl Link {
             sent_at: Duration::ZERO,
             pass: None,
             is_renewed: false,
+            welcomed_at: None,
             is_connected: false,
             lost: None,
             control: None,
@@ -99,6 +105,8 @@ impl Link {
             begin: [Seq(0); CLASSES],
             is_eager: false,
             credit: [0; CLASSES],
+            base: [0; CLASSES],
+            window: [0; CLASSES],
         }
     }
 
@@ -198,6 +206,9 @@ impl Link {
                 heard.push_back(Heard::Welcomed { link: self.number, node, revision, receipts });
                 for class in Class::ALL {
                     let begin = &mut self.begin[class.index()];
+                    let base = receipts[class.index()].max(*begin).0;
+                    self.base[class.index()] = base;
+                    self.window[class.index()] = welcome.credit[class.index()].0.saturating_sub(base);
                     if !self.is_eager {
                         *begin = receipts[class.index()].max(*begin);
                     }
@@ -215,6 +226,12 @@ impl Link {
                 let mine = &mut self.credit[credit.class.index()];
                 if credit.up_to.0 < *mine {
                     heard.push_back(nonsense(format!("credit of class {} goes back", credit.class.get())));
+                }
+                // What was never written cannot be finished: this bounds what the server may have to remember.
+                let written = self.lanes[credit.class.index()].as_ref().map_or(0, |lane| lane.written);
+                let finished = written.max(self.base[credit.class.index()]);
+                if credit.up_to.0 > finished + self.window[credit.class.index()] {
+                    heard.push_back(nonsense(format!("{credit:?} is more than a window behind {finished}")));
                 }
                 *mine = credit.up_to.0.max(*mine);
             }

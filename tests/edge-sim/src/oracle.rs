@@ -79,6 +79,7 @@ pub(crate) fn stateful(rule: &str, nonce: u64, player: &str, rev: u64) -> Option
             let id = format!("welcome-{player}");
             expected("welcome", 0, json!({ "workflow": "Welcome", "workflow_id": id, "input": body }))
         }
+        "first_blood" => publish("first_blood", 0, "sim.first", json!({ "nonce": nonce, "odd": 1, "rev": rev })),
         "calm_down" => {
             let id = format!("chat-{player}");
             expected("calm_down", 0, json!({ "workflow_id": id, "signal": "CalmDown", "input": body }))
@@ -88,6 +89,11 @@ pub(crate) fn stateful(rule: &str, nonce: u64, player: &str, rev: u64) -> Option
         "chatter" => publish("chatter", 0, "sim.chatter", body),
         _ => return None,
     })
+}
+
+/// Whether the command of rule `first_blood` can be made of a fact; where it cannot, the rule's gate must stay as it was.
+pub(crate) const fn can_be_first(fact: &Fact) -> bool {
+    matches!(fact, Fact::Hit { power, .. } if *power % 2 == 1)
 }
 
 /// Whether an event cannot be finished without a record: it orders something whatever came before, or feeds a durable window.

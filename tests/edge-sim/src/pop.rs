@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_door::sim::{DiskConfig, DiskImage, Rng, SimClock, SimDisk};
 use edge_door::{Clock as _, Disk as _};
-use edge_event::{NodeId, ShardId, SpoolUuid, UnixMillis};
+use edge_event::{NodeId, ShardId, SpoolUuid, StartEpoch, UnixMillis};
 use edge_session::{Arrival, DenyList, Sessions, SharedKeys};
 use edge_shard::{Gate, Parts, Restored, Shard};
 use edge_sink_file::OpenError;
@@ -206,7 +206,10 @@ impl Pop {
     fn assemble(&mut self, spool: Spool, disk: WatchedDisk, recovered: &Recovered, delivery: ForwardSeat) -> Daemon {
         let shards = self.setup.shards;
         self.cuts = Cuts::new(usize::from(shards));
-        let seats = (0..shards).map(|shard| ShardSeat::new(usize::from(shard), self.shard(ShardId(shard), recovered)));
+        let dealt = Restored::deal(&recovered.marks, &recovered.state, shards);
+        let seats = (0..shards).zip(dealt).map(|(shard, restored)| {
+            ShardSeat::new(usize::from(shard), self.shard(ShardId(shard), restored, recovered.epoch))
+        });
         Daemon {
             shards: seats.collect(),
             fabric: Fabric::new(&self.setup, self.rng.fork(1)),
@@ -215,7 +218,7 @@ impl Pop {
         }
     }
 
-    fn shard(&mut self, shard: ShardId, recovered: &Recovered) -> Shard {
+    fn shard(&mut self, shard: ShardId, restored: Restored, epoch: StartEpoch) -> Shard {
         let (now, wall) = (self.clock.now(), UnixMillis(self.clock.unix_millis()));
         let shards = self.setup.shards;
         let mut seed = [0; 32];
@@ -230,17 +233,15 @@ impl Pop {
             &seed,
             now,
         );
-        let marks = recovered.marks.iter().filter(|m| m.partition.owner(shards) == shard).copied().collect();
-        let cells = recovered.state.iter().filter(|(key, ..)| key.partition.owner(shards) == shard).cloned().collect();
         let parts = Parts {
             shard,
             shards,
             config: self.setup.shard.clone(),
             sessions: sessions.expect("the story's session configuration is sound"),
             serving: self.desk.serving().clone(),
-            restored: Restored { marks, cells },
+            restored,
             node: self.node,
-            epoch: recovered.epoch,
+            epoch,
             hash_seed: self.rng.next_u64(),
         };
         let mut shard = Shard::new(parts, now, wall);

@@ -244,7 +244,8 @@ impl<'a> Story<'a> {
             for (at, (node, lines)) in self.nodes.iter().zip(&lines).enumerate() {
                 nodes.push(Delivered { at, pop: &node.pop, lines, deaths: node.deaths });
             }
-            let world = World { actors: &self.actors, players: &self.players, nodes };
+            let (actors, players, quiet_since) = (&self.actors, &self.players, self.plan.length);
+            let world = World { actors, players, nodes, quiet_since };
             check::at_the_end(&world, &mut self.scribe);
         }
         self.nodes.iter_mut().for_each(|node| node.pop.finish(&mut self.scribe));

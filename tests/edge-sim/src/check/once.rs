@@ -63,6 +63,7 @@ fn with_state(player: &str, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
         cases.iter().filter(|c| c.player == player && fact(&c.told.fact)).collect()
     };
     welcome(player, &of(|f| matches!(f, Fact::Login)), scribe);
+    first_blood(player, &of(oracle::can_be_first), scribe);
     let mut kills = of(|f| matches!(f, Fact::Kill));
     kills.retain(|case| case.record.is_some());
     streak(&kills, scribe);
@@ -192,6 +193,7 @@ fn shows(line: &Line, expected: &Expected) -> bool {
 fn belongs(rule: &str, fact: &Fact) -> bool {
     match rule {
         "welcome" => matches!(fact, Fact::Login),
+        "first_blood" => oracle::can_be_first(fact),
         "streak" | "rapid" => matches!(fact, Fact::Kill),
         "calm_down" | "chatter" => matches!(fact, Fact::Chat),
         _ => false,
@@ -204,6 +206,16 @@ fn welcome(player: &str, logins: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     let is_due = logins.iter().any(|case| case.is_receipted);
     if fired > 1 || (is_due && fired == 0) {
         let what = format!("{player} logged in {} times and was welcomed {fired} times", logins.len());
+        scribe.broken(Promise::P1, what);
+    }
+}
+
+/// At most one, whichever hit came first of those that a command can be made of; exactly one where such a hit was receipted.
+fn first_blood(player: &str, hits: &[&Case<'_>], scribe: &mut Scribe<'_>) {
+    let fired = hits.iter().map(|case| case.of_rule("first_blood").count()).sum::<usize>();
+    let is_due = hits.iter().any(|case| case.is_receipted);
+    if fired > 1 || (is_due && fired == 0) {
+        let what = format!("of {} hits of {player} that could be the first one, {fired} were", hits.len());
         scribe.broken(Promise::P1, what);
     }
 }

@@ -12,8 +12,8 @@ use super::World;
 use crate::lines::Line;
 use crate::scribe::{Promise, Scribe};
 
-/// The rule whose commands are named by their gate and not by the event that opened it.
-const ONCE: &str = "welcome";
+/// The rules whose commands are named by their gate and not by the event that opened it.
+const ONCE: [&str; 2] = ["welcome", "first_blood"];
 
 pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     let lines = || world.nodes.iter().flat_map(|node| node.lines);
@@ -26,7 +26,7 @@ pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     }
     let mut effects: BTreeMap<_, &str> = BTreeMap::new();
     for line in kept.values() {
-        let cause = if line.rule == ONCE { (None, None) } else { (line.reliable.as_ref(), line.nonce()) };
+        let cause = if ONCE.contains(&&*line.rule) { (None, None) } else { (line.reliable.as_ref(), line.nonce()) };
         let effect = (&line.player, &line.rule, line.action, cause);
         if let Some(other) = effects.insert(effect, &line.id) {
             scribe.broken(Promise::P1, format!("one effect has two ids, {other} and this: {line:?}"));
@@ -41,7 +41,7 @@ fn compare(first: &Line, second: &Line, scribe: &mut Scribe<'_>) {
         scribe.broken(Promise::P1, format!("two commands have one id: {first:?} and {second:?}"));
     }
     let same_event = first.reliable == second.reliable;
-    if !same_event && first.rule != ONCE {
+    if !same_event && !ONCE.contains(&&*first.rule) {
         scribe.broken(Promise::P1, format!("two events ordered one command: {first:?} and {second:?}"));
     }
     if first.data == second.data {

@@ -11,7 +11,7 @@ use edge_wire::{CloseCode, RefuseCode};
 
 use super::{FACTS_MAX, PROVE_ONE_IN, Story};
 use crate::cast::{Actor, Way, steer};
-use crate::check::receipts;
+use crate::check::{receipts, sessions};
 use crate::client::Heard;
 use crate::fact::Fact;
 use crate::link::{Road, Stage};
@@ -100,6 +100,7 @@ impl Story<'_> {
     pub(super) fn serve(&mut self, at: usize, now: Instant) {
         let before: [u64; 4] = std::array::from_fn(|class| self.actors[at].client.queues[class].receipt);
         self.actors[at].client.work(now, self.clock.elapsed(), self.clock.unix_millis());
+        sessions::on_words(&self.actors[at].client, &mut self.scribe);
         let mut receipts = before;
         while let Some(heard) = self.actors[at].client.heard.pop_front() {
             self.hear(at, heard, &mut receipts, now);
