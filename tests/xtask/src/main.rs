@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod mix;
+mod mutants;
 mod steps;
 mod tools;
 
@@ -17,6 +18,7 @@ cargo xtask COMMAND
   test            everything a change must pass: format, lints, crate policy, tests, docs, simulation, the daemon
   test --quick    the same without the release build and what needs it
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
+  mutants [NAME]  prove that the suite catches every planted bug, or those of these names
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
   picture         render the README's picture of the demo anew, from a real run
   tools           install what the test command needs and is not on this machine
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(steps::Depth::Full),
         ["test", "--quick"] => steps::test(steps::Depth::Quick),
         ["sim", rest @ ..] => steps::sim(rest),
+        ["mutants", names @ ..] => mutants::run(names),
         ["mix"] => mix::write(),
         ["picture"] => steps::picture(),
         ["tools"] => tools::install_all(),

@@ -123,3 +123,17 @@ fn the_daemon_links_no_compiler() {
     assert!(wrong.is_empty(), "{wrong:?}");
     assert!(linked.contains("rules-engine"), "the list is the daemon's");
 }
+
+/// Planted bugs are switched on for one program of another name, and by nobody's default.
+#[test]
+fn nobody_but_the_planted_simulator_turns_planted_bugs_on() {
+    let mut who = Vec::new();
+    for package in metadata().workspace_packages() {
+        let asks = |feature: &String| feature.starts_with("edge-mutant/") || feature.starts_with("dep:edge-mutant");
+        let of_feature = package.features.iter().filter(|(_, turns_on)| turns_on.iter().any(asks));
+        who.extend(of_feature.map(|(feature, _)| format!("{} with `{feature}`", package.name)));
+        let with_features = package.dependencies.iter().filter(|d| d.name == "edge-mutant" && !d.features.is_empty());
+        who.extend(with_features.map(|_| format!("{} always", package.name)));
+    }
+    assert_eq!(who, ["edge-sim with `planted`"]);
+}
