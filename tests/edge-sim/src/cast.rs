@@ -22,6 +22,8 @@ pub(crate) const fn address(node: usize) -> SocketAddr {
 
 /// A client and where it stands.
 pub(crate) struct Actor {
+    /// Its place in the cast.
+    number: u64,
     pub(crate) client: Client,
     pub(crate) ip: IpAddr,
     port: u16,
@@ -37,7 +39,24 @@ pub(crate) struct Actor {
     pub(crate) last: Option<(usize, usize)>,
     /// Facts told in datagrams.
     pub(crate) unreliable: Vec<(Fact, u64)>,
-    rng: Rng,
+    /// Decides what it tells; nothing else does, so that a story with less trouble has the same facts.
+    facts: Rng,
+    /// How many facts it has thought of by itself.
+    invented: u64,
+    /// Decides what it tells in bursts, each by its moment.
+    bursts: u64,
+    /// Decides when it tells.
+    pace: Rng,
+    /// Decides when and where it comes back.
+    returns: Rng,
+}
+
+/// A fact that a client has to tell.
+pub(crate) struct Thought {
+    /// Names it in the story: the same, whatever else happens in it.
+    pub(crate) nonce: u64,
+    pub(crate) fact: Fact,
+    pub(crate) way: Way,
 }
 
 /// What a client is to do with a fact.
@@ -55,19 +74,44 @@ impl Actor {
 
     /// Which of `nodes` it turns to after a failure: the same, or any other.
     pub(crate) fn turn_elsewhere(&mut self, nodes: usize) {
-        if nodes > 1 && self.rng.chance(500_000) {
+        if nodes > 1 && self.returns.chance(500_000) {
             self.node = (self.node + 1) % nodes;
         }
     }
 
-    /// How long it waits, on average `mean`.
-    pub(crate) fn pause(&mut self, mean: Duration) -> Duration {
-        Duration::from_millis(1) + self.rng.duration(2 * mean)
+    /// How long until it tells something again, on average `mean`.
+    pub(crate) fn until_next(&mut self, mean: Duration) -> Duration {
+        pause(&mut self.pace, mean)
     }
 
-    /// The next thing it has to tell, and how.
-    pub(crate) fn invent(&mut self, players: &[String]) -> (Fact, Way) {
-        let rng = &mut self.rng;
+    /// How long until it comes back, on average `mean`.
+    pub(crate) fn until_back(&mut self, mean: Duration) -> Duration {
+        pause(&mut self.returns, mean)
+    }
+
+    /// The next thing it has to tell by itself, and how.
+    pub(crate) fn think(&mut self, players: &[String]) -> Thought {
+        let mut facts = self.facts.clone();
+        let (fact, way) = self.invent(&mut facts, players);
+        self.facts = facts;
+        self.invented += 1;
+        Thought { nonce: 1_000 * self.number + self.invented, fact, way }
+    }
+
+    /// What it tells in a burst at a moment of the story.
+    pub(crate) fn burst(&self, at: Duration, count: u32, players: &[String]) -> Vec<Thought> {
+        let moment = at.as_micros() as u64;
+        let mut facts = Rng::new(self.bursts ^ moment);
+        // Behind everything that anybody tells by itself, and apart from every other moment's.
+        let first = 100_000 * (moment + 1) + 1_000 * self.number;
+        let one = |n| {
+            let (fact, way) = self.invent(&mut facts, players);
+            Thought { nonce: first + u64::from(n), fact, way }
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn invent(&self, rng: &mut Rng, players: &[String]) -> (Fact, Way) {
         let any_class = |rng: &mut Rng| Way::Reliable(Class::ALL[rng.index(4)]);
         if self.client.provenance == Provenance::Server {
             let player = players[rng.index(players.len())].clone();
@@ -86,6 +130,10 @@ impl Actor {
     }
 }
 
+fn pause(rng: &mut Rng, mean: Duration) -> Duration {
+    Duration::from_millis(1) + rng.duration(2 * mean)
+}
+
 fn hit(rng: &mut Rng) -> Fact {
     let zone = [Zone::Meadow, Zone::Catacombs, Zone::SkyFortress][rng.index(3)];
     let note_bytes = if rng.chance(500_000) { 0 } else { rng.below(401) as u16 };
@@ -99,18 +147,25 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
     let mut add = |name: String, sub: &str, provenance, is_first| {
         let n = actors.len() as u8;
         let mut own = rng.fork(u64::from(n));
+        let (seed, facts, bursts) = (own.fork(1), own.fork(2), own.next_u64());
+        let (pace, mut returns) = (own.fork(3), own.fork(4));
         actors.push(Actor {
-            client: Client::new(name, sub, provenance, plan.papers, own.fork(1)),
+            number: u64::from(n),
+            client: Client::new(name, sub, provenance, plan.papers, seed),
             ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, n + 1)),
             port: 20_000,
             is_first,
             tells_at: None,
             connects_at: None,
             connections: 0,
-            node: if plan.nodes > 1 { own.index(plan.nodes) } else { 0 },
+            node: returns.index(2) % plan.nodes,
             last: None,
             unreliable: Vec::new(),
-            rng: own,
+            facts,
+            invented: 0,
+            bursts,
+            pace,
+            returns,
         });
     };
     for (player, devices) in players.iter().zip(&plan.devices) {

@@ -2,11 +2,14 @@
 //!
 //! In: `--seeds N --from S --jobs J`. Out: the seeds, the fault mix, the speed; for each failing seed what broke and the
 //! command that tells it again; with `--summary` the same as JSON, for programs. With 100 stories or more, a kind of trouble
-//! that never came is a failure, too: a run that never met a fault proves nothing about it.
+//! that never came is a failure, too: a run that never met a fault proves nothing about it. The first story that broke a
+//! promise is made short, kept as a file and told; `--story FILE` tells it again.
+
+mod short;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::json;
 
-use crate::{Ending, Listener, Mix, tell};
+use crate::{Ending, Listener, Mix, Script, retell};
 
 /// From this many stories on, every kind of trouble must have come.
 const MIX_MATTERS_FROM: u64 = 100;
@@ -34,9 +37,21 @@ struct Arguments {
     /// Threads; each tells a story of its own.
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, |n| n.get()))]
     jobs: usize,
-    /// Shows every line of each story; for a single seed.
+    /// Shows every line of each story; for a single one.
     #[arg(long)]
     trace: bool,
+    /// Tells the story of a file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "from"])]
+    story: Option<PathBuf>,
+    /// Does not make the first story that breaks a promise short.
+    #[arg(long)]
+    no_shrink: bool,
+    /// How many stories may be told to make one short.
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    retellings: u32,
+    /// Where short stories are kept.
+    #[arg(long, default_value = "target/stories", value_name = "FOLDER")]
+    stories: PathBuf,
     /// Ends at the first story that breaks a promise; a mix without some kind of trouble is no failure then.
     #[arg(long)]
     until_first: bool,
@@ -55,9 +70,17 @@ struct Tally {
     failures: Vec<Failure>,
 }
 
+/// Whose story is told.
+#[derive(Clone)]
+struct Tale {
+    script: Script,
+    /// The command that tells it again.
+    again: String,
+}
+
 /// A story that went wrong.
 struct Failure {
-    seed: u64,
+    tale: Tale,
     /// The first broken promise, or `Panic`.
     promise: String,
     what: String,
@@ -76,12 +99,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     name_the_seed_on_panic();
-    let from = match arguments.from {
-        Some(from) => from,
-        None => fresh_seed()?,
-    };
-    let seeds = arguments.seeds;
-    say(&format!("edge-sim: {seeds} stories from seed {from} ({} at a time)", arguments.jobs));
+    let tales = Tales::new(arguments)?;
     if let Some(mutant) = edge_mutant::active() {
         say(&format!("a bug is planted: {}: {}", mutant.name(), mutant.summary()));
     }
@@ -93,10 +111,10 @@ fn run(arguments: &Arguments) -> Result<()> {
             scope.spawn(|| {
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= seeds || is_over.load(Ordering::Relaxed) {
+                    if n >= tales.count || is_over.load(Ordering::Relaxed) {
                         return;
                     }
-                    let is_clean = one(from.wrapping_add(n), arguments.trace, &tally);
+                    let is_clean = one(tales.nth(n), arguments.trace, &tally);
                     if !is_clean && arguments.until_first {
                         is_over.store(true, Ordering::Relaxed);
                     }
@@ -104,18 +122,65 @@ fn run(arguments: &Arguments) -> Result<()> {
             });
         }
     });
-    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Threads end in any order.
+    tally.failures.sort_by_key(|failure| failure.tale.script.seed());
     let took = begun.elapsed();
     if let Some(path) = &arguments.summary {
-        let text = summary(from, &tally, took).to_string();
+        let text = summary(tales.from, &tally, took).to_string();
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(Failure { tale, promise, .. }) = tally.failures.first()
+        && arguments.story.is_none()
+        && !arguments.no_shrink
+    {
+        short::shorten(&tale.script, promise, arguments.retellings, &arguments.stories)?;
     }
     report(arguments, &tally, took)
 }
 
+/// What is told.
+struct Tales {
+    /// A story out of a file, instead of all others.
+    file: Option<Tale>,
+    from: u64,
+    count: u64,
+}
+
+impl Tales {
+    fn new(arguments: &Arguments) -> Result<Tales> {
+        if let Some(path) = &arguments.story {
+            say(&format!("edge-sim: the story {}", path.display()));
+            let script = read(path)?;
+            let again = format!("--story {}", path.display());
+            return Ok(Tales { from: script.seed(), file: Some(Tale { script, again }), count: 1 });
+        }
+        let from = match arguments.from {
+            Some(from) => from,
+            None => fresh_seed()?,
+        };
+        let count = arguments.seeds;
+        say(&format!("edge-sim: {count} stories from seed {from} ({} at a time)", arguments.jobs));
+        Ok(Tales { file: None, from, count })
+    }
+
+    fn nth(&self, n: u64) -> Tale {
+        self.file.clone().unwrap_or_else(|| {
+            let seed = self.from.wrapping_add(n);
+            Tale { script: Script::draw(seed), again: format!("--seeds 1 --from {seed}") }
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Script> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Script::from_text(&text).with_context(|| path.display().to_string())
+}
+
 /// For programs; see `tests/xtask`.
 fn summary(from: u64, tally: &Tally, took: Duration) -> serde_json::Value {
-    let failures = tally.failures.iter().map(|f| json!({ "seed": f.seed, "promise": f.promise, "what": f.what }));
+    let one = |f: &Failure| json!({ "seed": f.tale.script.seed(), "promise": f.promise, "what": f.what });
+    let failures = tally.failures.iter().map(one);
     json!({
         "from": from,
         "stories": tally.stories,
@@ -126,27 +191,40 @@ fn summary(from: u64, tally: &Tally, took: Duration) -> serde_json::Value {
 }
 
 thread_local! {
-    /// The seed of the story that this thread tells.
-    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+    /// The command that tells the story again that this thread tells.
+    static AGAIN: Cell<Option<String>> = const { Cell::new(None) };
+    /// Panics of this thread are expected.
+    static HUSHED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Where panics abort, nothing after them is printed: so the seed comes first.
+/// Runs something whose panics are nobody's business.
+fn hush<T>(run: impl FnOnce() -> T) -> T {
+    HUSHED.set(true);
+    let done = run();
+    HUSHED.set(false);
+    done
+}
+
+/// Where panics abort, nothing after them is printed: so the story comes first.
 fn name_the_seed_on_panic() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if let Some(seed) = SEED.get() {
-            say(&format!("seed {seed}: PANIC; again: cargo run -p edge-sim -- --seeds 1 --from {seed} --trace"));
+        if HUSHED.get() {
+            return;
+        }
+        if let Some(again) = AGAIN.take() {
+            say(&format!("PANIC; again: cargo run -p edge-sim -- {again} --trace"));
         }
         default(info);
     }));
 }
 
 /// Tells one story and adds it to the tally; says whether it was clean.
-fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) -> bool {
-    SEED.set(Some(seed));
+fn one(tale: Tale, trace: bool, tally: &Mutex<Tally>) -> bool {
+    AGAIN.set(Some(tale.again.clone()));
     // A panic of the code under test is a finding like any other.
     let mut aloud = |line: &str| say(line);
-    let told = catch_unwind(AssertUnwindSafe(|| tell(seed, trace.then_some(&mut aloud as Listener<'_>))));
+    let told = catch_unwind(AssertUnwindSafe(|| retell(&tale.script, trace.then_some(&mut aloud as Listener<'_>))));
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.stories += 1;
     let first = match &told {
@@ -154,14 +232,14 @@ fn one(seed: u64, trace: bool, tally: &Mutex<Tally>) -> bool {
             tally.mix.add(&ending.mix);
             tally.lasted += ending.lasted;
             tally.memory_permille = tally.memory_permille.max(ending.memory_permille);
-            show(seed, ending);
+            show(&tale, ending);
             ending.violations.first().map(|first| (format!("{:?}", first.promise), first.what.clone()))
         }
         Err(panic) => Some(("Panic".to_owned(), words_of(panic.as_ref()))),
     };
     let Some((promise, what)) = first else { return true };
-    tally.failures.push(Failure { seed, promise, what });
-    say(&format!("  again: cargo run -p edge-sim -- --seeds 1 --from {seed} --trace"));
+    say(&format!("  again: cargo run -p edge-sim -- {} --trace", tale.again));
+    tally.failures.push(Failure { tale, promise, what });
     false
 }
 
@@ -171,9 +249,9 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }
 
-fn show(seed: u64, ending: &Ending) {
+fn show(tale: &Tale, ending: &Ending) {
     for violation in &ending.violations {
-        say(&format!("seed {seed}: {violation}"));
+        say(&format!("seed {}: {violation}", tale.script.seed()));
     }
 }
 
@@ -188,7 +266,7 @@ fn report(arguments: &Arguments, tally: &Tally, took: Duration) -> Result<()> {
     ));
     say(&format!("the fullest node held {:.1} % of the memory that it may", f64::from(tally.memory_permille) / 10.0));
     if !tally.failures.is_empty() {
-        let seeds: Vec<u64> = tally.failures.iter().map(|failure| failure.seed).collect();
+        let seeds: Vec<u64> = tally.failures.iter().map(|failure| failure.tale.script.seed()).collect();
         bail!("{} of {stories} stories broke a promise: seeds {:?}", tally.failures.len(), seeds);
     }
     let never = tally.mix.never();

@@ -9,15 +9,20 @@ use std::time::Duration;
 use edge_door::sim::Rng;
 use edge_event::Provenance;
 use edge_wire::{CloseCode, Refuse, RefuseCode};
+use serde::{Deserialize, Serialize};
 
+use crate::span;
 use crate::tls::{Ticket, keys};
 
 /// How tokens are in a story.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Papers {
     /// How long a token is good for.
+    #[serde(with = "span")]
     pub(crate) life: Duration,
     /// How far the nodes take clocks to differ.
+    #[serde(with = "span")]
     pub(crate) leeway: Duration,
 }
 

@@ -9,49 +9,91 @@ mod papers;
 mod paths;
 mod swaps;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use edge_door::sim::{DiskConfig, LinkConfig, Rng};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::paths::Way;
+use crate::knobs::{Link, boxed_link, paths as path_list};
 use crate::pass::Papers;
 use crate::pop::{Death, Setup};
+use crate::script::moments;
+use crate::span;
 
 /// See the head of this file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
-    pub(crate) setup: Setup,
     /// Nodes of the site, 1 or 2; all alike.
     pub(crate) nodes: usize,
-    pub(crate) link: LinkConfig,
-    /// The longest UDP payload on each client's path, where it is less than the network's own.
-    pub(crate) paths: Vec<Option<usize>>,
-    pub(crate) papers: Papers,
     /// Players; each has one or two devices.
     pub(crate) devices: Vec<u8>,
     pub(crate) servers: u8,
     /// How long trouble lasts; afterwards everything must come to its end.
+    #[serde(with = "span")]
     pub(crate) length: Duration,
     /// Mean time between two facts of one client.
+    #[serde(with = "span")]
     pub(crate) pace: Duration,
+    /// Clients that never come, by number; the others are who they are all the same.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) absent: BTreeSet<usize>,
+    /// The only facts that are told, by nonce; where there is no list, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<BTreeSet<u64>>,
     /// By time.
+    #[serde(with = "moments")]
     pub(crate) troubles: Vec<(Duration, Trouble)>,
+    pub(crate) papers: Papers,
+    /// The longest UDP payload on each client's path, where it is less than the network's own.
+    #[serde(with = "path_list")]
+    pub(crate) paths: Vec<Option<usize>>,
+    /// How the network is at first.
+    #[serde(with = "Link")]
+    pub(crate) link: LinkConfig,
+    /// The settings of the daemon, its disks and its threads.
+    pub(crate) setup: Setup,
 }
 
 /// One thing that goes wrong, or merely happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Trouble {
     /// The daemon dies (from an ambush: when a batch lies between its write and its fsync) and is back after `down`; with a
     /// fuse, the power goes once more during that recovery.
-    Death { death: Death, from_ambush: bool, down: Duration, fuse: Option<u32> },
+    Death {
+        death: Death,
+        from_ambush: bool,
+        #[serde(with = "span")]
+        down: Duration,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fuse: Option<u32>,
+    },
     /// A client and the site do not reach each other.
-    Cut { client: usize, lasts: Duration },
+    Cut {
+        client: usize,
+        #[serde(with = "span")]
+        lasts: Duration,
+    },
     /// What is longer than so much is swallowed on a client's way to the site, from it, or both.
-    BlackHole { client: usize, way: Way, mtu_bytes: usize, lasts: Duration },
+    BlackHole {
+        client: usize,
+        way: Way,
+        mtu_bytes: usize,
+        #[serde(with = "span")]
+        lasts: Duration,
+    },
     /// A client's subject, or the token of its newest connection, is on the deny list of every node.
-    Deny { client: usize, is_whole_subject: bool, lasts: Duration },
+    Deny {
+        client: usize,
+        is_whole_subject: bool,
+        #[serde(with = "span")]
+        lasts: Duration,
+    },
     /// The network changes for everybody.
-    Weather(Box<LinkConfig>),
+    Weather(#[serde(with = "boxed_link")] Box<LinkConfig>),
     /// A client goes on from another address.
     Rebind { client: usize },
     /// A client opens a second connection while the first is alive.
@@ -71,13 +113,20 @@ pub(crate) enum Trouble {
     /// A bundle arrives that must be refused.
     Spoiled,
     /// One shard's thread stands still.
-    Stall { shard: usize, lasts: Duration },
+    Stall {
+        shard: usize,
+        #[serde(with = "span")]
+        lasts: Duration,
+    },
     /// The next sync of the spool's disk fails.
     SpoolSyncFailure,
     /// The next sync of the sink's disk fails.
     SinkSyncFailure,
     /// New sessions are refused for a while, as under load.
-    Gate { lasts: Duration },
+    Gate {
+        #[serde(with = "span")]
+        lasts: Duration,
+    },
     /// A cut of the ledger.
     LedgerCut,
 }
@@ -120,7 +169,13 @@ impl Plan {
         let (paths, papers) = (paths::draw(rng, clients), papers::draw(rng));
         setup.token_leeway = papers.leeway;
         troubles.sort_by_key(|(at, _)| *at);
-        Plan { nodes, paths, papers, link, devices, servers, length, pace: ms(rng, 40, 300), troubles, setup }
+        let (pace, absent, facts) = (ms(rng, 40, 300), BTreeSet::new(), None);
+        Plan { nodes, devices, servers, length, pace, absent, facts, troubles, papers, paths, link, setup }
+    }
+
+    /// How many clients there are, the absent ones among them.
+    pub(crate) fn clients(&self) -> usize {
+        self.devices.iter().map(|devices| usize::from(*devices)).sum::<usize>() + usize::from(self.servers)
     }
 }
 
@@ -133,7 +188,8 @@ fn devices(rng: &mut Rng) -> u8 {
     }
 }
 
-fn setup(rng: &mut Rng) -> Setup {
+/// The settings: those that are drawn (see `knobs.rs`), and those that are the same in all stories.
+pub(crate) fn setup(rng: &mut Rng) -> Setup {
     let sessions = edge_session::Config {
         window_events: [pick(rng, 2, 48) as u32; 4],
         receipt_batch: pick(rng, 1, 16) as u32,

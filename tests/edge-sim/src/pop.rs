@@ -20,6 +20,7 @@ use edge_shard::{Gate, Parts, Restored, Shard};
 use edge_sink_file::OpenError;
 use edge_spool::{RecoverError, Recovered, Spool};
 use edge_wire::RefuseCode;
+use serde::{Deserialize, Serialize};
 
 use crate::cuts::{Cuts, Sum};
 use crate::fabric::Fabric;
@@ -59,7 +60,8 @@ pub(crate) struct Setup {
 }
 
 /// How a daemon ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Death {
     /// kill -9: the kernel lives on.
     Kill,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use edge_door::Clock as _;
-use edge_door::sim::{Rng, SimClock, SimNet};
+use edge_door::sim::{SimClock, SimNet};
 use edge_session::Arrival;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -28,6 +28,7 @@ use crate::mix::Mix;
 use crate::plan::{Plan, Trouble};
 use crate::pop::Outgoing;
 use crate::scribe::{Promise, Scribe, Violation};
+use crate::script::Script;
 use crate::tls::START_UNIX_MS;
 use crate::trace::Listener;
 
@@ -55,18 +56,26 @@ pub struct Ending {
     pub violations: Vec<Violation>,
     /// The most memory that a node held of what it was allowed, in a thousandth.
     pub memory_permille: u32,
+    /// The facts that were told.
+    pub(crate) nonces: Vec<u64>,
 }
 
 /// Tells the story of a seed; `listener` hears every line of it.
 pub fn tell(seed: u64, listener: Option<Listener<'_>>) -> Ending {
-    let mut story = Story::new(seed, listener);
+    retell(&Script::draw(seed), listener)
+}
+
+/// Tells the story of a script; `listener` hears every line of it.
+pub fn retell(script: &Script, listener: Option<Listener<'_>>) -> Ending {
+    let mut story = Story::new(script, listener);
     story.run();
     story.end()
 }
 
 struct Story<'a> {
     clock: SimClock,
-    rng: Rng,
+    /// Decides how bundles are spoiled, each by its moment.
+    spoils: u64,
     plan: Plan,
     net: SimNet,
     nodes: Vec<Node>,
@@ -83,30 +92,32 @@ struct Story<'a> {
     /// When trouble is over.
     quiet_at: Instant,
     is_quiet: bool,
-    next_nonce: u64,
+    /// Facts that somebody had to tell.
+    invented: u64,
+    /// Of them, those that were told, by nonce.
+    told: Vec<u64>,
     outgoing: Vec<Outgoing>,
     /// When each packet to a client left, by its bytes.
     departures: BTreeMap<u64, Duration>,
 }
 
 impl<'a> Story<'a> {
-    fn new(seed: u64, listener: Option<Listener<'a>>) -> Story<'a> {
-        let mut rng = Rng::new(seed);
-        let clock = SimClock::new(Instant::now(), START_UNIX_MS + rng.below(86_400_000) as i64);
-        let plan = Plan::draw(&mut rng.fork(1));
+    fn new(script: &Script, listener: Option<Listener<'a>>) -> Story<'a> {
+        let plan = script.plan.clone();
+        let clock = SimClock::new(Instant::now(), START_UNIX_MS + script.part(2).below(86_400_000) as i64);
         let start = clock.now();
-        let net = SimNet::new(rng.next_u64(), plan.link.clone());
-        let node = |at: usize| Node::new(at, plan.setup.clone(), clock.clone(), rng.fork(2 + 10 * at as u64));
+        let net = SimNet::new(script.part(3).next_u64(), plan.link.clone());
+        let (actors, players) = cast(&plan, &mut script.part(4));
+        let node = |at: usize| Node::new(at, plan.setup.clone(), clock.clone(), script.part(10 + at as u64));
         let nodes = (0..plan.nodes).map(node).collect();
-        let (actors, players) = cast(&plan, &mut rng.fork(3));
         let mut troubles: Vec<_> = plan.troubles.iter().map(|(at, trouble)| (start + *at, trouble.clone())).collect();
         troubles.reverse();
         let mut scribe = Scribe::new(clock.clone(), listener);
-        scribe.note(format_args!("seed {seed}: {plan:?}"));
+        script.to_text().lines().for_each(|line| scribe.note(format_args!("{line}")));
         Story {
             quiet_at: start + plan.length,
             clock,
-            rng,
+            spoils: script.part(5).next_u64(),
             plan,
             net,
             nodes,
@@ -118,7 +129,8 @@ impl<'a> Story<'a> {
             holes: Vec::new(),
             pardons: Vec::new(),
             is_quiet: false,
-            next_nonce: 1,
+            invented: 0,
+            told: Vec::new(),
             outgoing: Vec::new(),
             departures: BTreeMap::new(),
         }
@@ -129,8 +141,8 @@ impl<'a> Story<'a> {
         self.narrow_paths();
         let start = self.clock.now();
         for actor in &mut self.actors {
-            actor.connects_at = Some(start + actor.pause(Duration::from_millis(50)));
-            actor.tells_at = Some(start + actor.pause(self.plan.pace));
+            actor.connects_at = Some(start + actor.until_back(Duration::from_millis(50)));
+            actor.tells_at = Some(start + actor.until_next(self.plan.pace));
         }
         let (mut last, mut turns) = (start, 0);
         loop {
@@ -255,7 +267,7 @@ impl<'a> Story<'a> {
         self.scribe.note(format_args!("end: {mix:?}"));
         let Scribe { trace, violations, .. } = self.scribe;
         let memory_permille = self.nodes.iter().map(|node| node.pop.memory.fullest()).max().unwrap_or_default();
-        Ending { hash: trace.hash(), mix, lasted, violations, memory_permille }
+        Ending { hash: trace.hash(), mix, lasted, violations, memory_permille, nonces: self.told }
     }
 
     /// What a node's upstream got; `None` where it cannot be read.

@@ -19,7 +19,8 @@ use crate::home::Home;
 use crate::ledger::Counters;
 use crate::mesh::{Attach, Back, Forward, Origin, RoutedEvent};
 use crate::outbox::{Outbox, ToSpool};
-use crate::owner::{Owner, Restored};
+use crate::owner::Owner;
+use crate::restored::Restored;
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const PRODUCER: ProducerKey = ProducerKey(77);

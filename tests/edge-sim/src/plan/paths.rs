@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use edge_door::sim::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::{Trouble, ms, pick};
 
@@ -13,7 +14,8 @@ use super::{Trouble, ms, pick};
 const LEAST_BYTES: u64 = 1_200;
 
 /// Which direction of a path.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Way {
     Up,
     Down,

@@ -6,11 +6,12 @@
 use std::time::{Duration, Instant};
 
 use edge_door::Clock as _;
-use edge_event::NodeId;
+use edge_event::{Class, NodeId};
 use edge_wire::{CloseCode, RefuseCode};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{FACTS_MAX, PROVE_ONE_IN, Story};
-use crate::cast::{Actor, Way, steer};
+use crate::cast::{Actor, Thought, Way, steer};
 use crate::check::{receipts, sessions};
 use crate::client::Heard;
 use crate::fact::Fact;
@@ -33,12 +34,12 @@ impl Story<'_> {
                 is_due = true;
             }
             if self.actors[at].tells_at.is_some_and(|due| due <= now) {
-                self.tell(at, 1);
+                self.tell_one(at);
                 let actor = &mut self.actors[at];
-                actor.tells_at = Some(now + actor.pause(self.plan.pace));
+                actor.tells_at = Some(now + actor.until_next(self.plan.pace));
                 is_due = true;
             }
-            if self.is_quiet || self.next_nonce > FACTS_MAX {
+            if self.is_quiet || self.invented >= FACTS_MAX {
                 self.actors[at].tells_at = None;
             }
             if is_due {
@@ -50,6 +51,9 @@ impl Story<'_> {
     pub(super) fn connect(&mut self, at: usize, now: Instant) {
         let actor = &mut self.actors[at];
         actor.connects_at = None;
+        if self.plan.absent.contains(&at) {
+            return;
+        }
         let local = actor.next_address();
         let (node, shard) = (actor.node, steer(local, self.plan.setup.shards));
         let link = actor.client.connect(now, self.nodes[node].address, Road { local, node, shard });
@@ -63,18 +67,30 @@ impl Story<'_> {
         self.scribe.note(format_args!("{name} connects ({link}) from {local} to node {node} shard {shard}"));
     }
 
-    /// Tells `count` facts, datagram ones together.
-    pub(super) fn tell(&mut self, at: usize, count: u32) {
+    /// One more fact, by itself.
+    pub(super) fn tell_one(&mut self, at: usize) {
+        let thought = self.actors[at].think(&self.players);
+        self.tell(at, vec![thought]);
+    }
+
+    /// Many facts at once.
+    pub(super) fn tell_burst(&mut self, at: usize, count: u32) {
+        let thoughts = self.actors[at].burst(self.clock.elapsed(), count, &self.players);
+        self.tell(at, thoughts);
+    }
+
+    /// Tells what the plan lets be told, datagram ones together.
+    fn tell(&mut self, at: usize, thoughts: Vec<Thought>) {
         let (elapsed, unix_ms) = (self.clock.elapsed(), self.clock.unix_millis());
         let mut unreliable: Vec<(Fact, u64)> = Vec::new();
-        for _ in 0..count {
-            if self.next_nonce > FACTS_MAX {
-                break;
+        for Thought { nonce, fact, way } in thoughts {
+            self.invented += 1;
+            let is_told = self.plan.facts.as_ref().is_none_or(|facts| facts.contains(&nonce));
+            if self.invented > FACTS_MAX || !is_told || self.plan.absent.contains(&at) {
+                continue;
             }
-            let nonce = self.next_nonce;
-            self.next_nonce += 1;
             let actor = &mut self.actors[at];
-            let (fact, way) = actor.invent(&self.players);
+            self.told.push(nonce);
             self.scribe.mix.events += 1;
             let name = &actor.client.name;
             match way {
@@ -123,7 +139,7 @@ impl Story<'_> {
                 let actor = &self.actors[at];
                 let pop = &self.nodes[node].pop;
                 receipts::on_receipt(&actor.client, class, from, up_to, sent_at, pop, &mut self.scribe);
-                if self.rng.below(PROVE_ONE_IN) == 0 {
+                if is_to_be_proven(&actor.client.name, class, up_to) {
                     receipts::prove(&actor.client, class, from, up_to, pop, &mut self.scribe);
                 }
             }
@@ -208,9 +224,14 @@ impl Story<'_> {
         let actor = &mut self.actors[at];
         if actor.connects_at.is_none() {
             actor.turn_elsewhere(self.plan.nodes);
-            actor.connects_at = Some(now + actor.pause(Duration::from_millis(250)));
+            actor.connects_at = Some(now + actor.until_back(Duration::from_millis(250)));
         }
     }
+}
+
+/// One receipt in so many, the same ones however the story goes.
+fn is_to_be_proven(client: &str, class: Class, up_to: u64) -> bool {
+    xxh3_64(format!("{client} {} {up_to}", class.get()).as_bytes()).is_multiple_of(PROVE_ONE_IN)
 }
 
 /// Whether a reply answers something that this client told: a chat line, or a step far enough.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edge_door::sim::LinkConfig;
+use edge_door::sim::{LinkConfig, Rng};
 
 use super::Story;
 use crate::plan::{Plan, Trouble};
@@ -34,6 +34,7 @@ impl Story<'_> {
 
     /// `at`: the node that it happens to, where it happens to one.
     fn happen(&mut self, trouble: Trouble, at: usize, now: Instant) {
+        let elapsed = self.clock.elapsed().as_micros() as u64;
         let node = &mut self.nodes[at];
         match trouble {
             Trouble::Elsewhere(trouble) => self.happen(*trouble, (at + 1) % self.plan.nodes, now),
@@ -82,7 +83,7 @@ impl Story<'_> {
                 self.reconnect_later(client, now);
             }
             Trouble::Burst { client, facts } => {
-                self.tell(client, facts);
+                self.tell_burst(client, facts);
                 self.serve(client, now);
             }
             Trouble::Swap => {
@@ -95,7 +96,7 @@ impl Story<'_> {
             }
             Trouble::Spoiled => {
                 let before = node.pop.desk.serving().clone();
-                let (bytes, how) = rulebook().spoiled(node.pop.desk.revision(), &mut self.rng);
+                let (bytes, how) = rulebook().spoiled(node.pop.desk.revision(), &mut Rng::new(self.spoils ^ elapsed));
                 if node.pop.offer(bytes, &mut self.scribe) {
                     self.scribe.broken(Promise::P6, format!("a bundle that is {how} serves"));
                 }
