@@ -15,7 +15,14 @@
 //! ```text
 //! cargo run -p edge-sim -- --seeds 300                 fresh seeds, printed
 //! cargo run -p edge-sim -- --seeds 1 --from S --trace  one story aloud: plan, trouble, receipts, records, what broke
+//! cargo run -p edge-sim -- --story FILE --trace        a story out of a file
+//! cargo xtask sim --log --seeds 20000                  optimised, with all cores, and kept in `seeds.log`
 //! ```
+//!
+//! The first story that breaks a promise is made short (`shrink.rs`): troubles, clients and facts go that are not needed,
+//! settings become plain, the weather calm. What is left is told aloud and kept under `target/stories` as a file of some lines
+//! (`script.rs`). Files under `stories/` are told by every test run: move one there, with a line that says what it found, when
+//! its bug is mended.
 //!
 //! With 100 stories or more the run fails, too, where a kind of trouble never came: see [`Mix`].
 //!

@@ -7,6 +7,7 @@
 
 mod mix;
 mod mutants;
+mod seeds;
 mod steps;
 mod tools;
 
@@ -18,6 +19,7 @@ cargo xtask COMMAND
   test            everything a change must pass: format, lints, crate policy, tests, docs, simulation, the daemon
   test --quick    the same without the release build and what needs it
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
+  sim --log ARGS  the same, and one line more in tests/edge-sim/seeds.log
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
   picture         render the README's picture of the demo anew, from a real run
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["test"] => steps::test(steps::Depth::Full),
         ["test", "--quick"] => steps::test(steps::Depth::Quick),
+        ["sim", "--log", rest @ ..] => steps::sim_logged(rest),
         ["sim", rest @ ..] => steps::sim(rest),
         ["mutants", names @ ..] => mutants::run(names),
         ["mix"] => mix::write(),

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::seeds::Log;
 use crate::{mutants, tools};
 
 /// How much of the test command to run.
@@ -78,6 +79,15 @@ pub(crate) fn picture() -> Result<()> {
         "The picture is rendered",
         &mut cargo(["run", "--release", "--locked", "-p", "scenarios", "--example", "picture"]),
     )
+}
+
+/// The same, kept in the log of seeds whatever came out.
+pub(crate) fn sim_logged(arguments: &[&str]) -> Result<()> {
+    let log = Log::begin()?;
+    let summary = log.summary().display().to_string();
+    let told = sim(&[arguments, &["--summary", &summary]].concat());
+    log.end()?;
+    told
 }
 
 /// The README's first command, headless, and the recorded events where they are at hand. What the demo keeps for its
