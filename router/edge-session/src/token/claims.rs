@@ -69,7 +69,7 @@ pub(super) fn read(
     times: TokenTimes,
     unix_ms: i64,
 ) -> Result<Claims, TokenError> {
-    let raw: Raw = serde_json::from_slice(payload).map_err(|_| TokenError::Malformed)?;
+    let raw = parse(payload)?;
     if issuer.iss.is_some() && issuer.iss != raw.iss {
         return Err(TokenError::WrongIssuer);
     }
@@ -103,6 +103,15 @@ pub(super) fn read(
     })
 }
 
+/// What is JSON and no object is no claims; an object with a claim of another type has a fault of its own.
+fn parse(payload: &[u8]) -> Result<Raw, TokenError> {
+    if !payload.trim_ascii_start().starts_with(b"{") {
+        return Err(TokenError::Malformed);
+    }
+    serde_json::from_slice(payload)
+        .map_err(|why| if why.is_data() { TokenError::WrongType } else { TokenError::Malformed })
+}
+
 /// It travels into keys, workflow ids and documents, where control characters do harm.
 fn is_subject(sub: &str) -> bool {
     (1..=SUB_BYTES_MAX).contains(&sub.len()) && !sub.chars().any(char::is_control)
@@ -132,7 +141,7 @@ fn check_times(raw: &Raw, times: TokenTimes, unix_ms: i64) -> Result<i64, TokenE
 
 /// A NumericDate (RFC 7519 §2): seconds, possibly with a fraction.
 fn date_ms(seconds: f64) -> Result<i64, TokenError> {
-    if (0.0..=DATE_MAX_S).contains(&seconds) { Ok((seconds * 1000.0) as i64) } else { Err(TokenError::Malformed) }
+    if (0.0..=DATE_MAX_S).contains(&seconds) { Ok((seconds * 1000.0) as i64) } else { Err(TokenError::WrongType) }
 }
 
 fn millis(duration: Duration) -> i64 {

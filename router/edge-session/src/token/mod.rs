@@ -106,7 +106,7 @@ pub enum TokenError {
     /// Longer than [`TOKEN_BYTES_MAX`].
     #[error("the token is longer than {TOKEN_BYTES_MAX} bytes")]
     TooLong,
-    /// Not three base64url parts, or its JSON is not what RFC 7515 and 7519 ask for.
+    /// Not three base64url parts, or header or claims are no JSON objects.
     #[error("the token is not a compact JWS with a JSON header and JSON claims")]
     Malformed,
     /// The header has no `kid`.
@@ -124,6 +124,11 @@ pub enum TokenError {
     /// The signature does not fit.
     #[error("the token's signature does not fit its key")]
     BadSignature,
+    /// A claim is not what RFC 7519 says it is.
+    #[error(
+        "a claim has the wrong type: `exp`, `nbf`, `iat` are dates in seconds, `aud` and `segments` may be lists, all others text"
+    )]
+    WrongType,
     /// `iss` is not the issuer's.
     #[error("the token's `iss` is not that of its key's issuer")]
     WrongIssuer,
@@ -148,8 +153,8 @@ pub enum TokenError {
     /// `sub` is missing or not 1 to 128 bytes of text.
     #[error("the token's `sub` is missing or not 1 to 128 bytes of text")]
     BadSubject,
-    /// `region` or `segments` are beyond their limits.
-    #[error("the token's `region` or `segments` are beyond their limits")]
+    /// `region`, `segments`, `title` or `jti` are beyond their limits.
+    #[error("the token's `region`, `segments`, `title` or `jti` are beyond their limits")]
     BadScope,
     /// `title` is not one of the issuer's.
     #[error("the token's `title` is not one that its issuer may speak for")]
@@ -172,7 +177,7 @@ impl TokenError {
             TokenError::NotYetValid | TokenError::IssuedInFuture => RefuseCode::TokenNotYetValid,
             TokenError::NoExpiry | TokenError::LifetimeTooLong => RefuseCode::TokenLifetime,
             TokenError::BadSubject => RefuseCode::TokenSubject,
-            TokenError::WrongIssuer | TokenError::BadScope => RefuseCode::TokenClaim,
+            TokenError::WrongType | TokenError::WrongIssuer | TokenError::BadScope => RefuseCode::TokenClaim,
             TokenError::WrongTitle => RefuseCode::TokenScope,
             TokenError::Revoked => RefuseCode::TokenRevoked,
         }
@@ -188,6 +193,7 @@ impl TokenError {
             TokenError::WrongAlgorithm => "token_wrong_algorithm",
             TokenError::CriticalExtension => "token_critical_extension",
             TokenError::BadSignature => "token_bad_signature",
+            TokenError::WrongType => "token_wrong_type",
             TokenError::WrongIssuer => "token_wrong_issuer",
             TokenError::WrongAudience => "token_wrong_audience",
             TokenError::NoExpiry => "token_no_expiry",
