@@ -71,6 +71,24 @@ fn code_of(refusal: &Refusal) -> RejectCode {
         Refusal::Payload(
             PayloadError::Malformed { .. } | PayloadError::WireType { .. } | PayloadError::Utf8 { .. },
         ) => RejectCode::PayloadMalformed,
-        Refusal::Payload(_) => RejectCode::PayloadLimit,
+        Refusal::Payload(PayloadError::NoSubject { .. }) => RejectCode::SubjectInvalid,
+        Refusal::Payload(
+            PayloadError::TooLarge { .. }
+            | PayloadError::TooLong { .. }
+            | PayloadError::TooMany { .. }
+            | PayloadError::OutOfRange { .. }
+            | PayloadError::Twice { .. },
+        ) => RejectCode::PayloadLimit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_about_nobody_is_told_so() {
+        let nobody = PayloadError::NoSubject { field: "player_id".into() };
+        assert_eq!(code_of(&Refusal::Payload(nobody)), RejectCode::SubjectInvalid);
     }
 }
