@@ -107,6 +107,9 @@ impl TransportLimits {
     }
 }
 
+/// QUIC version 1. The library would also offer the drafts before it, which nobody tests any more.
+const QUIC_VERSION: u32 = 1;
+
 /// The keys that every shard and every generation of a node share, so that a reset, a Retry token and a connection id
 /// of one are understood by all.
 #[derive(Clone, PartialEq, Eq)]
@@ -200,6 +203,8 @@ pub(crate) fn endpoint_parts(
     endpoint.cid_generator(move || Box::new(ShardCids::new(cid_key, slot, &cid_seed)));
     endpoint.rng_seed(Some(rng_seed));
     endpoint.min_reset_interval(limits.reset_interval);
+    //= protocol.md#transport-1
+    endpoint.supported_versions(vec![QUIC_VERSION]);
 
     let told_time = Arc::new(ToldTime::default());
     let mut server = ServerConfig::new(

@@ -98,3 +98,22 @@ fn a_datagram_for_a_stranger_is_not_answered_with_more_than_it_had() {
     assert_eq!(answers.len(), 1, "resets are rate-limited");
     assert!(answers[0].1 < replay.len());
 }
+
+#[test]
+fn who_speaks_another_version_is_offered_version_1_alone() {
+    // A reserved one (RFC 9000 §15), and the last draft.
+    for version in [0x1a2a_3a4a_u32, 0xff00_001d] {
+        let mut world = World::new(Config::default());
+        let mut datagram = initial(&mut world);
+        datagram[1..5].copy_from_slice(&version.to_be_bytes());
+        world.deliver(0, spoofed(1), datagram);
+        let mut answer = Vec::new();
+        world.shards[0].poll_transmit(world.now, &mut answer).expect("Version Negotiation");
+        assert_eq!(answer[1..5], [0; 4], "RFC 9000 §17.2.1");
+        let source_id = 6 + usize::from(answer[5]);
+        let offered = &answer[source_id + 1 + usize::from(answer[source_id])..];
+        let is_reserved = |version: &&[u8]| version.iter().all(|byte| byte & 0xf == 0xa);
+        let real: Vec<&[u8]> = offered.chunks(4).filter(|version| !is_reserved(version)).collect();
+        assert_eq!(real, [[0, 0, 0, 1]]);
+    }
+}
