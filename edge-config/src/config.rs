@@ -73,6 +73,8 @@ pub struct Listen {
     pub cores: Option<Vec<usize>>,
     /// Of the sockets.
     pub door: Door,
+    /// What else than `edge/1` a client may speak of in the handshake. Only on a loopback address.
+    pub alpn_for_tests: Option<String>,
 }
 
 /// Files of TLS.

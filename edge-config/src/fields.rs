@@ -119,6 +119,12 @@ pub(crate) const FIELDS: &[Field] = &[
         Default("0"),
         "Part of every connection id; differs between two daemons that share a port.",
     ),
+    field(
+        "listen.alpn_for_tests",
+        Kind::Text(64),
+        Default("\"\""),
+        "Another protocol name to agree to, for tests with clients that cannot choose theirs; only on a loopback address. Empty: none.",
+    ),
     field("tls.certificate", Kind::Path, Refused, "PEM chain, the server's own certificate first."),
     field("tls.key", Kind::Path, Refused, "PEM private key."),
     field(

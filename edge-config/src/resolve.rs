@@ -75,12 +75,19 @@ impl Resolver<'_> {
             let what = format!("names {} cores for {shards} shards", cores.len());
             self.problem("listen.cores", &what, "name one core for each shard, or leave it out");
         }
+        let address = self.address_if("listen.address").unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 4433)));
+        let alpn_for_tests = Some(self.text("listen.alpn_for_tests")).filter(|name| !name.is_empty());
+        if alpn_for_tests.is_some() && !address.ip().is_loopback() {
+            let what = format!("is set, and others can reach {address}");
+            self.problem("listen.alpn_for_tests", &what, "leave it out, or listen on 127.0.0.1");
+        }
         Listen {
-            address: self.address_if("listen.address").unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 4433))),
+            address,
             shards: shards.or_else(|| cores.as_ref().map(|c| c.len() as u16)),
             pin: self.values.get("listen.pin") == Some(&Value::Bool(true)),
             cores,
             door: self.door("listen.door"),
+            alpn_for_tests,
         }
     }
 

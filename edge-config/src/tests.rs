@@ -34,6 +34,19 @@ fn a_small_file_is_enough_and_paths_start_from_its_folder() {
 }
 
 #[test]
+fn a_foreign_protocol_name_is_for_loopback_alone() {
+    let foreign = |address: &str| with(&format!("[listen]\naddress = \"{address}\"\nalpn_for_tests = \"h3\"\n"));
+    assert_eq!(read(&foreign("127.0.0.1:0")).unwrap().listen.alpn_for_tests.as_deref(), Some("h3"));
+    assert_eq!(read(&foreign("[::1]:0")).unwrap().listen.alpn_for_tests.as_deref(), Some("h3"));
+    assert_eq!(read(&with("")).unwrap().listen.alpn_for_tests, None);
+    refused(
+        &foreign("0.0.0.0:4433"),
+        expect![[r#"
+            edge.toml:3: `listen.alpn_for_tests` is set, and others can reach 0.0.0.0:4433; leave it out, or listen on 127.0.0.1"#]],
+    );
+}
+
+#[test]
 fn defaults_are_those_of_the_crates() {
     let config = read(&with("")).unwrap();
     let mut session = edge_session::Config { node: config.session.node, ..edge_session::Config::default() };

@@ -134,6 +134,7 @@ fn tls_of(config: &Config) -> Result<Arc<rustls::ServerConfig>, Unusable> {
         .with_single_cert(chain, private)
         .map_err(|why| unusable("tls.key", key, &format_args!("does not fit `tls.certificate`: {why}")))?;
     tls.alpn_protocols = vec![edge_wire::ALPN.to_vec()];
+    tls.alpn_protocols.extend(config.listen.alpn_for_tests.clone().map(String::into_bytes));
     Ok(Arc::new(tls))
 }
 
