@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use crate::issuer::AUDIENCE;
 use crate::world::TENANT;
 
-/// Keys and values of a config file, the values as TOML.
+/// Keys and values of a config file, the values as TOML, and the tables of issuers.
 #[derive(Clone, Debug)]
-pub struct Settings(BTreeMap<String, String>);
+pub struct Settings(BTreeMap<String, String>, Vec<String>);
 
 impl Default for Settings {
     /// Two shards, any free port, everything in the config's own folder, generous budgets, logs as JSON.
@@ -39,7 +39,8 @@ impl Default for Settings {
             ("drain.within", text("2s")),
             ("log.format", text("json")),
         ];
-        Settings(settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Settings(settings, Vec::new()).with_issuer("players", "client", &[]).with_issuer("servers", "server", &[])
     }
 }
 
@@ -64,19 +65,22 @@ impl Settings {
         self
     }
 
+    /// Adds an issuer whose key set lies in `<name>.jwks.json`, for these titles, or for all where none is named.
+    #[must_use]
+    pub fn with_issuer(mut self, name: &str, provenance: &str, titles: &[&str]) -> Settings {
+        self.1.push(format!(
+            "\n[[tokens.issuers]]\nname = \"{name}\"\nprovenance = \"{provenance}\"\naudience = \"{AUDIENCE}\"\njwks = \"{name}.jwks.json\"\ntitles = {titles:?}\n"
+        ));
+        self
+    }
+
     /// The config file.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         for (key, value) in &self.0 {
             let _ = writeln!(out, "{key} = {value}");
         }
-        for name in ["players", "servers"] {
-            let provenance = if name == "players" { "client" } else { "server" };
-            let _ = write!(
-                out,
-                "\n[[tokens.issuers]]\nname = \"{name}\"\nprovenance = \"{provenance}\"\naudience = \"{AUDIENCE}\"\njwks = \"{name}.jwks.json\"\n"
-            );
-        }
+        out.extend(self.1.iter().map(String::as_str));
         out
     }
 }
