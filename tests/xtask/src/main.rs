@@ -9,6 +9,7 @@ mod mix;
 mod mutants;
 mod seeds;
 mod steps;
+mod strangers;
 mod tools;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ cargo xtask COMMAND
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
   sim --log ARGS  the same, and one line more in tests/edge-sim/seeds.log
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names
+  strangers       let foreign QUIC stacks talk to the daemon; installs them
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
   picture         render the README's picture of the demo anew, from a real run
   tools           install what the test command needs and is not on this machine
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["sim", "--log", rest @ ..] => steps::sim_logged(rest),
         ["sim", rest @ ..] => steps::sim(rest),
         ["mutants", names @ ..] => mutants::run(names),
+        ["strangers"] => steps::strangers(),
         ["mix"] => mix::write(),
         ["picture"] => steps::picture(),
         ["tools"] => tools::install_all(),

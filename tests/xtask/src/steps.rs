@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::seeds::Log;
-use crate::{mutants, tools};
+use crate::{mutants, strangers, tools};
 
 /// How much of the test command to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,14 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     let deny = tools::deny()?;
     step(
         "Every crate is licensed, current and from a known source",
-        at_root(Command::new(deny).args(["--offline", "check", "bans", "licenses", "sources"])),
+        at_root(Command::new(&deny).args(["--offline", "check", "bans", "licenses", "sources"])),
     )?;
+    for (sentence, mut command) in strangers::checks(&deny) {
+        step(sentence, at_root(&mut command))?;
+    }
     tools::strace()?;
+    strangers::install()?;
+    step("The stranger in Rust builds", at_root(&mut strangers::build()))?;
     let nextest = tools::nextest()?;
     // One selection for binaries and tests, so that no crate is built twice with other features.
     step("Everything builds", &mut cargo(["build", "--workspace", "--all-targets", "--locked"]))?;
@@ -64,6 +69,16 @@ const RELEASE: [&str; 5] = ["build", "--release", "--locked", "-p", "router"];
 
 /// Optimised, too, but a panic ends one story and not the run.
 const SIMULATOR: [&str; 8] = ["build", "--profile", "sim", "--locked", "-p", "edge-sim", "--bin", "edge-sim"];
+
+/// Foreign QUIC stacks talk to the daemon; see `router/docs/strangers.md`.
+pub(crate) fn strangers() -> Result<()> {
+    strangers::install()?;
+    step("The stranger in Rust builds", at_root(&mut strangers::build()))?;
+    let nextest = tools::nextest()?;
+    let mut tests = Command::new(nextest);
+    tests.args(["nextest", "run", "--locked", "--no-fail-fast", "-p", "strangers"]).env("CI", "true");
+    step("Strangers are served as the documents say, and refused as they say", at_root(&mut tests))
+}
 
 /// Simulates whole PoPs; see `tests/edge-sim`.
 pub(crate) fn sim(arguments: &[&str]) -> Result<()> {

@@ -44,13 +44,15 @@ pub(crate) fn deny() -> Result<PathBuf> {
 
 /// `strace`, from Debian's packages where it is missing.
 pub(crate) fn strace() -> Result<()> {
-    debian("strace")
+    let answers = Command::new("strace").arg("-V").output().is_ok_and(|o| o.status.success());
+    debian("strace", answers)
 }
 
 pub(crate) fn install_all() -> Result<()> {
     nextest()?;
     deny()?;
-    strace()
+    strace()?;
+    crate::strangers::install()
 }
 
 fn find_or_install(tool: &CargoTool) -> Result<PathBuf> {
@@ -73,8 +75,9 @@ fn find_or_install(tool: &CargoTool) -> Result<PathBuf> {
     Ok(own)
 }
 
-fn debian(package: &str) -> Result<()> {
-    if Command::new(package).arg("-V").output().is_ok_and(|o| o.status.success()) {
+/// A package of Debian's, where it is missing.
+pub(crate) fn debian(package: &str, is_there: bool) -> Result<()> {
+    if is_there {
         return Ok(());
     }
     println!("installing {package} from Debian's packages");
