@@ -23,6 +23,7 @@ use crate::board::{self, Order, Published};
 use crate::control::{Ask, Control};
 use crate::fabric;
 use crate::forward_thread::{ForwardDesk, ForwardThread};
+use crate::limits;
 use crate::metrics::Snapshot;
 use crate::overview::Overview;
 use crate::settings::Settings;
@@ -72,6 +73,7 @@ impl Daemon {
         let started = Instant::now();
         let config = Arc::new(config);
         let shards = shard_count(&config)?;
+        limits::check(&config, shards)?;
         let cores = cores_of(&config, shards)?;
         let doors = ControlDoors::bind(&config)?;
         let http = doors.http_address()?;

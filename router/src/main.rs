@@ -23,6 +23,7 @@ mod fabric;
 mod fixtures;
 mod forward_thread;
 mod ledger;
+mod limits;
 mod logging;
 mod metrics;
 mod overview;

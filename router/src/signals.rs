@@ -1,5 +1,6 @@
 //! Signals become requests to the control thread: SIGTERM and SIGINT drain, a second one closes what is left at once, a third
-//! ends the process where it stands, as a kill would. SIGHUP reloads.
+//! ends the process where it stands, as a kill would. SIGHUP reloads. SIGXFSZ is caught and nothing else: a file that may not
+//! grow further is an error of its write, as on a full disk, and not the end of the process.
 //!
 //! What comes in: signals of this process, on a thread of their own. What goes out: [`Ask`]s. Deliberately absent: work in
 //! signal handlers.
@@ -23,6 +24,8 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Held so that it stays caught.
+    _file_size: Signal,
 }
 
 /// Catches the signals. Before anything is started, so that none ends the process in the middle of a start.
@@ -35,8 +38,9 @@ pub(crate) fn block() -> io::Result<Signals> {
     let terminate = signal(SignalKind::terminate())?;
     let interrupt = signal(SignalKind::interrupt())?;
     let hangup = signal(SignalKind::hangup())?;
+    let file_size = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
     drop(entered);
-    Ok(Signals { runtime, terminate, interrupt, hangup })
+    Ok(Signals { runtime, terminate, interrupt, hangup, _file_size: file_size })
 }
 
 impl Signals {
@@ -45,8 +49,8 @@ impl Signals {
     /// # Errors
     /// The thread cannot be started.
     pub(crate) fn forward_to(self, asks: mpsc::Sender<Ask>, hurry: Arc<AtomicBool>) -> io::Result<()> {
-        let Signals { runtime, mut terminate, mut interrupt, mut hangup } = self;
-        std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let Signals { runtime, mut terminate, mut interrupt, mut hangup, _file_size } = self;
+        let started = std::thread::Builder::new().name("signals".into()).spawn(move || {
             runtime.block_on(async move {
                 let mut told_to_end = 0;
                 loop {
@@ -74,8 +78,10 @@ impl Signals {
                     }
                 }
             });
-        })?;
-        Ok(())
+        });
+        let unstarted =
+            |why: io::Error| io::Error::new(why.kind(), format!("cannot start the thread `signals`: {why}"));
+        started.map(drop).map_err(unstarted)
     }
 }
 

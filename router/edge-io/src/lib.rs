@@ -6,7 +6,8 @@
 //! * [`open_udp`] binds a shard's socket; on the shard's thread, [`UdpOpener::into_door`] makes it io_uring (multishot
 //!   receive into provided buffers) or epoll with recvmmsg/sendmmsg. Both do GRO, GSO, ECN and local addresses.
 //! * [`Directory`] is one locked directory; [`run_disk`] runs a disk's owner on a tokio-uring thread or a plain one.
-//! * [`wake`](mod@wake) has what threads sleep on and wake each other with; [`thread`] pins them to cores.
+//! * [`wake`](mod@wake) has what threads sleep on and wake each other with; [`thread`] pins them to cores; [`limits`] says
+//!   what the kernel lets the process use.
 //!
 //! Where io_uring is refused (by a seccomp filter, a sysctl or an old kernel), `Choice::Auto` falls back and says so.
 //! Deliberately absent: QUIC, the spool, retries of a failed fsync, and any use of the outside beyond these doors.
@@ -17,6 +18,7 @@ mod choice;
 mod clock;
 mod disk;
 mod entropy;
+pub mod limits;
 mod sys;
 pub mod thread;
 mod udp;

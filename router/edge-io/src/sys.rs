@@ -90,6 +90,25 @@ pub(crate) fn get_affinity() -> io::Result<Vec<usize>> {
     Ok((0..libc::CPU_SETSIZE as usize).filter(|core| unsafe { libc::CPU_ISSET(*core, &set) }).collect())
 }
 
+#[cfg(target_env = "gnu")]
+pub(crate) type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+pub(crate) type Resource = libc::c_int;
+
+/// The soft and the hard limit; `u64::MAX`: none.
+pub(crate) fn get_limit(resource: Resource) -> io::Result<(u64, u64)> {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is that of a live rlimit64.
+    check(unsafe { libc::getrlimit64(resource, &raw mut limit) })?;
+    Ok((limit.rlim_cur, limit.rlim_max))
+}
+
+pub(crate) fn set_limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
+    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the pointer is that of a live rlimit64.
+    check(unsafe { libc::setrlimit64(resource, &raw const limit) }).map(drop)
+}
+
 /// Sets `len` bytes aside from the start of a file, so that writing them needs no more room.
 pub(crate) fn fallocate(file: &File, len: u64) -> io::Result<()> {
     let len = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
