@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use edge_admin::{Loaded, Refusal, Request, Response, ShardStatus, SpoolStatus, Status};
+use edge_admin::{Loaded, Refusal, Request, Response, ShardStatus, SinkStatus, SpoolStatus, Status};
 use edge_config::Config;
 use edge_door::Clock;
 use edge_io::SystemClock;
@@ -23,17 +23,17 @@ use crate::bundles::Bundles;
 use crate::ledger::Cuts;
 use crate::metrics::Snapshot;
 use crate::overview::Overview;
+use crate::pulse::{News, Pulse, Pulses, STUCK_AFTER, Silent, Watch};
 use crate::settings;
 use crate::spool_thread::SpoolDesk;
 use crate::threads::Word;
+use crate::watch_thread;
 
 /// How often reports are collected, while somebody waits for them and while nobody does.
 const TICK_AWAITED: Duration = Duration::from_millis(2);
 const TICK: Duration = Duration::from_millis(50);
 /// How often the ledger is cut.
 const CUT_EVERY: Duration = Duration::from_millis(500);
-/// A shard whose loop has not turned for this long is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(2);
 /// How long a bundle may take to be adopted everywhere before the answer says so.
 const ADOPTION_MAX: Duration = Duration::from_secs(5);
 /// What a client is told to wait when the disk is full.
@@ -67,6 +67,7 @@ pub(crate) struct Control {
     pub(crate) shards: Vec<ShardDesk>,
     pub(crate) spool: Arc<SpoolDesk>,
     pub(crate) overview: Overview,
+    pub(crate) pulses: Pulses,
     pub(crate) asks: mpsc::Receiver<Ask>,
     /// Told when a drain has ended and every shard was told to stop.
     pub(crate) voice: Sender<Word>,
@@ -93,11 +94,6 @@ struct Draining {
     is_over: bool,
 }
 
-struct Turning {
-    turns: u64,
-    since: Instant,
-}
-
 /// The actor's running state.
 struct Desk {
     control: Control,
@@ -107,7 +103,10 @@ struct Desk {
     retired: Vec<Arc<Serving>>,
     cuts: Cuts,
     cut_at: Instant,
-    turning: Vec<Turning>,
+    /// Looks at the thread that looks at all others.
+    watch: Watch,
+    /// The spool's disk has not answered for too long, and that was said.
+    is_disk_silent: bool,
     gate: Gate,
     draining: Option<Draining>,
     refused: u64,
@@ -115,10 +114,11 @@ struct Desk {
 
 impl Control {
     /// Runs until [`Ask::End`].
-    pub(crate) async fn run(self) {
-        let mut desk = Desk::new(self, SystemClock);
+    pub(crate) async fn run(self, pulse: Arc<Pulse>) {
+        let mut desk = Desk::new(self, pulse.clone(), SystemClock);
         let mut due = tokio::time::Instant::now();
         loop {
+            pulse.beat(desk.clock.now());
             tokio::select! {
                 ask = desk.control.asks.recv() => match ask {
                     Some(Ask::End) | None => return,
@@ -137,9 +137,10 @@ impl Control {
 }
 
 impl Desk {
-    fn new(control: Control, clock: SystemClock) -> Desk {
+    fn new(control: Control, pulse: Arc<Pulse>, clock: SystemClock) -> Desk {
         let now = clock.now();
         let shards = control.shards.len();
+        let watch = Watch::of_one(control.pulses.clone(), pulse, watch_thread::NAME, now);
         Desk {
             control,
             clock,
@@ -147,7 +148,8 @@ impl Desk {
             retired: Vec::new(),
             cuts: Cuts::new(shards),
             cut_at: now,
-            turning: (0..shards).map(|_| Turning { turns: 0, since: now }).collect(),
+            watch,
+            is_disk_silent: false,
             gate: Gate::Open,
             draining: None,
             refused: 0,
@@ -179,8 +181,8 @@ impl Desk {
     fn tick(&mut self) {
         let now = self.clock.now();
         self.collect_reports(now);
-        self.watch_turns(now);
         self.watch_spool();
+        self.watch_disk(now);
         for desk in &mut self.control.shards {
             desk.orders.push_on();
         }
@@ -188,6 +190,7 @@ impl Desk {
         self.go_on_draining(now);
         if now.saturating_duration_since(self.cut_at) >= CUT_EVERY {
             self.cut_at = now;
+            self.watch.look(now).iter().for_each(News::tell);
             if let Some(number) = self.cuts.begin() {
                 self.order_all(|| Order::Cut(number));
             }
@@ -320,16 +323,6 @@ impl Desk {
 
     // ---- health
 
-    fn watch_turns(&mut self, now: Instant) {
-        for (turning, desk) in self.turning.iter_mut().zip(&self.control.shards) {
-            if let Some(figures) = desk.figures.load().as_ref()
-                && figures.turns != turning.turns
-            {
-                *turning = Turning { turns: figures.turns, since: now };
-            }
-        }
-    }
-
     /// Shuts the gate while nothing could get a receipt, and opens it again.
     fn watch_spool(&mut self) {
         if self.draining.is_some() {
@@ -356,6 +349,31 @@ impl Desk {
         }
     }
 
+    /// For how long the spool's disk has not answered, where that is too long. A thread that such a disk keeps waiting shows by
+    /// its pulse; through io_uring none does.
+    fn disk_silent(&self, now: Instant) -> Option<Duration> {
+        let figures = self.control.spool.figures.load();
+        // What was shown long ago says nothing about now.
+        let is_fresh = figures.shown_at.is_some_and(|at| now.saturating_duration_since(at) < STUCK_AFTER);
+        let silent = now.saturating_duration_since(figures.awaited_since.filter(|_| is_fresh)?);
+        (silent >= STUCK_AFTER).then_some(silent)
+    }
+
+    fn watch_disk(&mut self, now: Instant) {
+        let silent = self.disk_silent(now);
+        if silent.is_some() && !self.is_disk_silent {
+            tracing::error!("the spool's disk does not answer: receipts wait for it");
+        } else if silent.is_none() && self.is_disk_silent {
+            tracing::info!("the spool's disk answers again");
+        }
+        self.is_disk_silent = silent.is_some();
+    }
+
+    fn is_starting(&self) -> bool {
+        !self.control.shards.iter().all(|desk| desk.figures.load().as_ref().is_some_and(|figures| figures.turns > 0))
+    }
+
+    /// Who stands still is told by who asks us, who hears of it also where it is us.
     fn ready(&self) -> Result<(), String> {
         if self.draining.is_some() {
             return Err("draining".into());
@@ -363,13 +381,10 @@ impl Desk {
         if let Gate::Shut { detail, .. } = &self.gate {
             return Err(format!("spool: {detail}"));
         }
-        let now = self.clock.now();
-        let stuck = self.turning.iter().position(|t| now.saturating_duration_since(t.since) >= STUCK_AFTER);
-        match stuck {
-            Some(shard) => Err(format!("shard {shard} has not turned for {STUCK_AFTER:?}")),
-            None if self.turning.iter().any(|t| t.turns == 0) => Err("starting".into()),
-            None => Ok(()),
+        if let Some(silent) = self.disk_silent(self.clock.now()) {
+            return Err(format!("spool: its disk has not answered for {:.1} s", silent.as_secs_f64()));
         }
+        if self.is_starting() { Err("starting".into()) } else { Ok(()) }
     }
 
     // ---- the end
@@ -446,7 +461,7 @@ impl Desk {
     fn phase(&self) -> &'static str {
         if self.draining.is_some() {
             "draining"
-        } else if self.turning.iter().any(|t| t.turns == 0) {
+        } else if self.is_starting() {
             "starting"
         } else {
             "serving"
@@ -489,6 +504,11 @@ impl Desk {
                 appended: snapshot.spool.appended,
                 committed: snapshot.spool.committed,
             },
+            sink: SinkStatus {
+                name: snapshot.forward.sink.into(),
+                trouble: snapshot.forward.trouble.clone().unwrap_or_default(),
+            },
+            stuck: self.control.pulses.silent(self.clock.now()).iter().map(Silent::to_string).collect(),
             ledger: snapshot.ledger,
             residual_events: snapshot.residual_events,
             residual_commands: snapshot.residual_commands,

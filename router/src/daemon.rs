@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::board::{self, Order, Published};
 use crate::control::{Ask, Control};
+use crate::control_socket;
 use crate::fabric;
 use crate::forward_thread::{ForwardDesk, ForwardThread};
 use crate::limits;
@@ -30,7 +31,7 @@ use crate::settings::Settings;
 use crate::shard_thread::ShardThread;
 use crate::spool_thread::{SpoolDesk, SpoolThread, lock};
 use crate::threads::Threads;
-use crate::{control_socket, pages};
+use crate::watch_thread::{self, WatchThread};
 
 /// How long the spool and the lanes may take to empty at the end.
 const EMPTY_WITHIN: Duration = Duration::from_secs(10);
@@ -58,6 +59,8 @@ pub(crate) struct Daemon {
     spool: Arc<SpoolDesk>,
     spool_bell: Arc<fabric::Doorbell>,
     forward: Arc<ForwardDesk>,
+    /// Dropped when everything else has ended.
+    watch_stop: oneshot::Sender<()>,
     /// Set by whoever has no time for an orderly end.
     hurry: Arc<AtomicBool>,
 }
@@ -94,7 +97,7 @@ impl Daemon {
             desk: spool.clone(),
             recovery,
         };
-        threads.spawn("spool", move || spool_thread.run().map_err(Into::into))?;
+        threads.spawn("spool", move |pulse| spool_thread.run(pulse).map_err(Into::into))?;
         let recovered = match recovered.recv() {
             Ok(recovered) => recovered.context("`spool.directory`")?,
             // It ended before it came to that, and says why.
@@ -107,7 +110,7 @@ impl Daemon {
         let forward = Arc::new(ForwardDesk::default());
         let forward_thread =
             ForwardThread::open(&config, &recovered, spool.clone(), spool_bell.clone(), forward.clone(), directory)?;
-        threads.spawn("forward", move || forward_thread.run().map_err(Into::into))?;
+        threads.spawn("forward", move |pulse| forward_thread.run(&pulse).map_err(Into::into))?;
 
         let serving = bundle.serving().clone();
         let published = Arc::new(Published::new(serving.clone()));
@@ -142,7 +145,7 @@ impl Daemon {
             };
             let (choice, core, voice) = (choice(config.listen.door), cores[i], threads.voice());
             let thread = ShardThread { parts, opener, choice, links, board, core, voice };
-            threads.spawn(&format!("{SHARD}{i}"), move || thread.run().map_err(Into::into))?;
+            threads.spawn(&format!("{SHARD}{i}"), move |pulse| thread.run(pulse).map_err(Into::into))?;
         }
         let udp_doors = threads.await_open(shards)?;
         bundles.accept(bundle);
@@ -162,12 +165,17 @@ impl Daemon {
                 forward: forward.clone(),
                 epoch: recovered.epoch.0,
             },
+            pulses: threads.pulses(),
             asks: asks_in,
             voice: threads.voice(),
         };
-        start_control(&mut threads, doors, control, asks.clone())?;
+        let ControlDoors { http: listener, socket } = doors;
+        start_control(&mut threads, socket, control, asks.clone())?;
+        let (watch_stop, stop) = oneshot::channel();
+        let watch = WatchThread { listener, pulses: threads.pulses(), asks: asks.clone(), stop };
+        threads.spawn(watch_thread::NAME, move |pulse| watch.run(pulse))?;
         tracing::info!(%address, http = http.map(tracing::field::display), shards, revision, "serving");
-        Ok(Daemon { address, http, asks, threads, spool, spool_bell, forward, hurry: Arc::default() })
+        Ok(Daemon { address, http, asks, threads, spool, spool_bell, forward, watch_stop, hurry: Arc::default() })
     }
 
     /// Where clients connect.
@@ -212,6 +220,8 @@ impl Daemon {
         let snapshot = last_snapshot(&self.asks);
         let _ = self.asks.blocking_send(Ask::End);
         ends.push(self.threads.await_end("control", CONTROL_ENDS_WITHIN));
+        drop(self.watch_stop);
+        ends.push(self.threads.await_end(watch_thread::NAME, CONTROL_ENDS_WITHIN));
         ends.into_iter().collect::<Result<()>>()?;
         tracing::info!("ended");
         snapshot
@@ -330,21 +340,23 @@ impl ControlDoors {
     }
 }
 
-/// Starts the control thread with its socket and its pages.
-fn start_control(threads: &mut Threads, doors: ControlDoors, control: Control, asks: mpsc::Sender<Ask>) -> Result<()> {
+/// Starts the control thread with its socket.
+fn start_control(
+    threads: &mut Threads,
+    socket: Option<control_socket::Bound>,
+    control: Control,
+    asks: mpsc::Sender<Ask>,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    threads.spawn("control", move || {
+    threads.spawn("control", move |pulse| {
         runtime.block_on(async move {
-            if let Some(listener) = doors.http {
-                tokio::spawn(pages::serve(tokio::net::TcpListener::from_std(listener)?, asks.clone()));
-            }
             let mut _file = None;
-            if let Some(socket) = doors.socket {
+            if let Some(socket) = socket {
                 let (listener, file) = socket.into_async()?;
                 tokio::spawn(control_socket::serve(listener, asks));
                 _file = Some(file); // removed while the socket still answers, so that it cannot be another daemon's
             }
-            control.run().await;
+            control.run(pulse).await;
             Ok(())
         })
     })

@@ -21,6 +21,7 @@ use edge_spool::{Item, ReadError, Reader, Recovered};
 use edge_upstream::{Forwarder, Sink};
 
 use crate::metrics::ForwardFigure;
+use crate::pulse::Pulse;
 use crate::spool_thread::{SpoolDesk, lock};
 
 /// The longest sleep.
@@ -149,12 +150,13 @@ impl ForwardThread {
     ///
     /// # Errors
     /// The thread has nothing to sleep on. Commands stay in the spool.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    pub(crate) fn run(mut self, pulse: &Pulse) -> io::Result<()> {
         let mut sleeper = Sleeper::new()?;
         self.spool.forward_bell.install(sleeper.waker());
         let clock = SystemClock;
         while !self.desk.stop.load(Ordering::Acquire) {
             let now = clock.now();
+            pulse.beat(now);
             let committed = *lock(&self.spool.committed);
             let busy = self.turn(now, UnixMillis(clock.unix_millis()), committed);
             if !busy || self.shown.is_none_or(|at| now.saturating_duration_since(at) >= FIGURES_EVERY) {
@@ -245,6 +247,12 @@ impl ForwardThread {
         (any, false)
     }
 
+    /// Why commands wait, where they do.
+    fn trouble(&self) -> Option<String> {
+        let of = |what: &str, sink: &FileSink| Some(format!("{what}: {}", sink.trouble()?));
+        of("commands", &self.sink.sink).or_else(|| of("quarantine", &self.quarantine.sink))
+    }
+
     fn show(&mut self, now: Instant) {
         self.shown = Some(now);
         let ledger = self.forwarder.ledger();
@@ -257,6 +265,7 @@ impl ForwardThread {
             quarantined: ledger.quarantined,
             shed: ledger.shed,
             retries: ledger.resent,
+            trouble: self.trouble(),
         };
         if **self.desk.figures.load() != figures {
             self.desk.figures.store(Arc::new(figures));

@@ -28,11 +28,13 @@ mod logging;
 mod metrics;
 mod overview;
 mod pages;
+mod pulse;
 mod settings;
 mod shard_thread;
 mod signals;
 mod spool_thread;
 mod threads;
+mod watch_thread;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

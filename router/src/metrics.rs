@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use edge_admin::Ledger;
 use edge_session::Limit;
@@ -23,6 +24,8 @@ pub(crate) struct Snapshot {
     pub(crate) release: &'static str,
     pub(crate) phase: &'static str,
     pub(crate) revision: u64,
+    /// For how long each thread has not turned. Laid out by who serves the page.
+    pub(crate) threads: Vec<(String, Duration)>,
     pub(crate) shards: Vec<ShardFigure>,
     pub(crate) rules: Vec<RuleFigure>,
     pub(crate) latency: Latency,
@@ -89,6 +92,8 @@ pub(crate) struct ForwardFigure {
     pub(crate) quarantined: u64,
     pub(crate) shed: u64,
     pub(crate) retries: u64,
+    /// Why the sink takes nothing at the moment.
+    pub(crate) trouble: Option<String>,
 }
 
 /// In which of the two formats that scrapers speak.
@@ -144,6 +149,7 @@ impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut out = Out(encoder);
         out.process(&self.0)?;
+        out.threads(&self.0.threads)?;
         out.shards(&self.0.shards)?;
         out.rules(&self.0.rules)?;
         out.spool(&self.0.spool)?;
@@ -166,6 +172,16 @@ impl Out<'_> {
             [(vec![], i64::from(s.bundle_expired))],
         )?;
         self.counters("edge_rules_refused", "Bundles that were refused.", [(vec![], s.bundles_refused)])
+    }
+
+    fn threads(&mut self, threads: &[(String, Duration)]) -> fmt::Result {
+        let help = "For how long a thread has not turned; beyond 2 s it stands still.";
+        let mut family = self.0.encode_descriptor("edge_thread_silent_seconds", help, None, MetricType::Gauge)?;
+        for (thread, silent) in threads {
+            let labels = vec![("thread", thread.clone())];
+            ConstGauge::new(silent.as_secs_f64()).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
     }
 
     fn shards(&mut self, shards: &[ShardFigure]) -> fmt::Result {
@@ -247,6 +263,11 @@ impl Out<'_> {
                 (sink("quarantined"), f.quarantined),
                 (sink("shed"), f.shed),
             ],
+        )?;
+        self.gauges(
+            "edge_sink_healthy",
+            "1 where commands are delivered.",
+            [(vec![("sink", f.sink.to_string())], i64::from(f.trouble.is_none()))],
         )?;
         self.counters("edge_command_retries", "Commands sent again.", [(vec![("sink", f.sink.to_string())], f.retries)])
     }
@@ -387,7 +408,7 @@ mod tests {
 
     fn scrape(format: Format) -> String {
         let mut latency = Latency::default();
-        latency.add(std::time::Duration::from_micros(900));
+        latency.add(Duration::from_micros(900));
         let shards = vec![ShardFigure { shard: 0, door: "epoll", ..ShardFigure::default() }];
         let rules = vec![RuleFigure { suppressed: vec![("cooldown", 2)], ..RuleFigure::default() }];
         render(Snapshot { release: "1", phase: "serving", shards, rules, latency, ..Snapshot::default() }, format)

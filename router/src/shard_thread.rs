@@ -21,6 +21,7 @@ use edge_shard::{Parts, Shard};
 
 use crate::board::{Order, Report, ShardBoard, ShardFigures};
 use crate::fabric::ShardLinks;
+use crate::pulse::Pulse;
 use crate::threads::Word;
 
 /// Rounds of receiving before anything is sent.
@@ -54,6 +55,7 @@ struct Loop {
     links: ShardLinks,
     board: ShardBoard,
     clock: SystemClock,
+    pulse: Arc<Pulse>,
     /// The publication that the shard serves.
     published: u64,
     committed: u64,
@@ -70,7 +72,7 @@ impl ShardThread {
     ///
     /// # Errors
     /// The socket cannot be opened or is lost.
-    pub(crate) fn run(self) -> io::Result<()> {
+    pub(crate) fn run(self, pulse: Arc<Pulse>) -> io::Result<()> {
         let ShardThread { parts, opener, choice, links, board, core, voice } = self;
         if let Some(core) = core
             && let Err(why) = edge_io::thread::pin_to_core(core)
@@ -91,6 +93,7 @@ impl ShardThread {
             links,
             board,
             clock,
+            pulse,
             published: 0,
             committed: 0,
             turns: 0,
@@ -114,6 +117,7 @@ impl Loop {
         let mut busy = self.receive()?;
         let now = self.clock.now();
         let wall = UnixMillis(self.clock.unix_millis());
+        self.pulse.beat(now);
         busy |= self.take_orders();
         busy |= self.take_rules();
         busy |= self.take_committed(now);

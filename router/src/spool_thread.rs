@@ -19,6 +19,7 @@ use edge_shard::ToSpool;
 use edge_spool::{AppendError, Config, Health, RecoverError, Recovered, Spool, Status};
 
 use crate::fabric::{Doorbell, SpoolLinks};
+use crate::pulse::Pulse;
 
 /// The longest sleep: figures and the stop flag are looked at this often.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
@@ -52,6 +53,8 @@ pub(crate) struct SpoolFigures {
     pub(crate) at_cut: Vec<(u64, u64)>,
     /// Nothing waits in a ring or in a batch that could still become durable.
     pub(crate) is_idle: bool,
+    /// Since when the disk has operations and has ended none of them.
+    pub(crate) awaited_since: Option<Instant>,
     /// When these were shown; `None` before recovery.
     pub(crate) shown_at: Option<Instant>,
 }
@@ -74,12 +77,15 @@ struct Writer {
     links: SpoolLinks,
     desk: Arc<SpoolDesk>,
     clock: SystemClock,
+    pulse: Arc<Pulse>,
     figures: SpoolFigures,
     shown: Instant,
     /// A cut of the ledger has passed since.
     is_cut: bool,
     /// Operations of the disk that have not ended.
     in_flight: usize,
+    /// Since when none has ended.
+    awaited_since: Option<Instant>,
     /// Since we were told to stop.
     stopping: Option<Instant>,
     /// An item taken from a ring for which there was no room yet, by shard.
@@ -90,8 +96,8 @@ impl SpoolThread {
     /// Recovers, says what was found, then runs until told to stop.
     ///
     /// # Errors
-    /// The thread's own sleep fails, or `io_uring` was demanded and is refused.
-    pub(crate) fn run(self) -> io::Result<()> {
+    /// The thread's own sleep fails, or `io_uring` was demanded and is refused. Or it was told to stop and the disk had failed before.
+    pub(crate) fn run(self, pulse: Arc<Pulse>) -> io::Result<()> {
         let SpoolThread { directory, choice, config, links, desk, recovery } = self;
         let sleeper = edge_io::wake::Sleeper::new()?;
         links.bell.install(sleeper.waker());
@@ -99,19 +105,20 @@ impl SpoolThread {
         let mut fresh = [0; 16];
         SystemEntropy.fill(&mut fresh);
         let door = std::cell::Cell::new("");
-        let mut start = Some((links, desk, recovery));
+        let shown = desk.clone();
+        let mut start = Some((links, desk, recovery, pulse));
         let mut writer: Option<Writer> = None;
         let turn = |disk: &mut dyn Disk| {
             if let Some(writer) = &mut writer {
                 return writer.turn(disk);
             }
-            let (links, desk, recovery) = start.take().expect("INVARIANT: a failed start ends the thread");
+            let (links, desk, recovery, pulse) = start.take().expect("INVARIANT: a failed start ends the thread");
             let now = UnixMillis(clock.unix_millis());
             match Spool::recover(disk, &config, SpoolUuid(fresh), now) {
                 Ok((spool, recovered)) => {
                     *lock(&desk.committed) = recovered.committed;
                     *lock(&desk.settled) = recovered.settled;
-                    writer = Some(Writer::new(spool, links, desk, clock, door.get()));
+                    writer = Some(Writer::new(spool, links, desk, clock, pulse, door.get()));
                     let _ = recovery.send(Ok(recovered));
                     Turn::Wait(Some(Duration::ZERO))
                 }
@@ -130,18 +137,30 @@ impl SpoolThread {
                 tracing::info!(door = chosen.door, why = %chosen.why, "spool's disk open");
             },
             turn,
-        )
+        )?;
+        match &shown.figures.load().status.health {
+            Health::Healthy | Health::Full { .. } => Ok(()),
+            Health::ReadOnly { why } => Err(io::Error::other(format!("the spool was read-only: {why}"))),
+        }
     }
 }
 
 impl Writer {
-    fn new(spool: Spool, links: SpoolLinks, desk: Arc<SpoolDesk>, clock: SystemClock, door: &'static str) -> Writer {
+    fn new(
+        spool: Spool,
+        links: SpoolLinks,
+        desk: Arc<SpoolDesk>,
+        clock: SystemClock,
+        pulse: Arc<Pulse>,
+        door: &'static str,
+    ) -> Writer {
         let shards = links.from_shards.len();
         Writer {
             spool,
             links,
             desk,
             clock,
+            pulse,
             figures: SpoolFigures {
                 door,
                 commands: vec![0; shards],
@@ -151,6 +170,7 @@ impl Writer {
             shown: clock.now(),
             is_cut: false,
             in_flight: 0,
+            awaited_since: None,
             stopping: None,
             held: (0..shards).map(|_| None).collect(),
         }
@@ -162,6 +182,7 @@ impl Writer {
         self.links.bell.awake();
         loop {
             let now = self.clock.now();
+            self.pulse.beat(now);
             if self.stopping.is_none() && self.desk.stop.load(Ordering::Acquire) {
                 self.stopping = Some(now);
             }
@@ -196,6 +217,7 @@ impl Writer {
         let mut busy = false;
         while let Some((id, end)) = disk.poll() {
             self.in_flight -= 1;
+            self.awaited_since = (self.in_flight > 0).then_some(now);
             self.spool.handle_end(id, end, now);
             busy = true;
         }
@@ -206,6 +228,7 @@ impl Writer {
         }
         while let Some((id, op)) = self.spool.poll_op(now) {
             self.in_flight += 1;
+            self.awaited_since.get_or_insert(now);
             disk.submit(id, op);
             busy = true;
         }
@@ -313,6 +336,7 @@ impl Writer {
         self.figures.status = self.spool.status();
         let is_read_only = matches!(self.figures.status.health, Health::ReadOnly { .. });
         self.figures.is_idle = is_read_only || self.has_taken() && self.figures.status.uncommitted_records == 0;
+        self.figures.awaited_since = self.awaited_since;
         self.figures.shown_at = Some(now);
         self.desk.figures.store(Arc::new(self.figures.clone()));
     }

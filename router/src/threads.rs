@@ -1,15 +1,18 @@
 //! The daemon's threads: each has a name, and says when it has ended, however that came.
 //!
-//! What comes in: bodies to run. What goes out: [`Word`]s, and waits that end early when a thread has failed: a daemon with a
-//! dead shard must not look alive. Deliberately absent: what the threads do, and how they are told to end.
+//! What comes in: bodies to run. What goes out: [`Word`]s, a [`Pulse`] for each, and waits that end early when a thread has
+//! failed: a daemon with a dead shard must not look alive. Deliberately absent: what the threads do, and how they are told to end.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use edge_event::ShardId;
+
+use crate::pulse::{Pulse, Pulses};
 
 /// What a thread tells whoever waits for the daemon.
 pub(crate) enum Word {
@@ -26,12 +29,13 @@ pub(crate) struct Threads {
     say: Sender<Word>,
     words: Receiver<Word>,
     running: BTreeSet<String>,
+    pulses: Pulses,
 }
 
 impl Threads {
     pub(crate) fn new() -> Threads {
         let (say, words) = channel();
-        Threads { say, words, running: BTreeSet::new() }
+        Threads { say, words, running: BTreeSet::new(), pulses: Pulses::new(Instant::now()) }
     }
 
     /// A way to say something.
@@ -39,15 +43,26 @@ impl Threads {
         self.say.clone()
     }
 
-    /// Starts a thread. What it says last is how it ended; a panic is told like an error.
+    /// The pulses of all threads, of those that start later, too.
+    pub(crate) fn pulses(&self) -> Pulses {
+        self.pulses.clone()
+    }
+
+    /// Starts a thread with its pulse to beat. What it says last is how it ended; a panic is told like an error.
     ///
     /// # Errors
     /// The kernel gives no thread.
-    pub(crate) fn spawn(&mut self, name: &str, body: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-        let (thread, say) = (name.to_owned(), self.say.clone());
+    pub(crate) fn spawn(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(Arc<Pulse>) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let (thread, say, pulse) = (name.to_owned(), self.say.clone(), self.pulses.add(name));
         let run = move || {
             // Nothing that the body held is seen again, so nothing half-done can be.
-            let how = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(anyhow!("panicked")));
+            let beating = pulse.clone();
+            let how = catch_unwind(AssertUnwindSafe(|| body(beating))).unwrap_or_else(|_| Err(anyhow!("panicked")));
+            pulse.rest();
             let _ = say.send(Word::Ended { thread, how });
         };
         let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -133,7 +148,7 @@ mod tests {
     #[test]
     fn whoever_waits_for_the_end_hears_of_a_thread_that_failed() {
         let mut threads = Threads::new();
-        threads.spawn("shard-0", || Err(anyhow!("the socket is gone"))).unwrap();
+        threads.spawn("shard-0", |_| Err(anyhow!("the socket is gone"))).unwrap();
         let why = format!("{:#}", threads.await_drained().unwrap_err());
         assert_eq!(why, "the thread `shard-0` failed: the socket is gone");
     }
@@ -141,9 +156,9 @@ mod tests {
     #[test]
     fn a_panic_and_an_end_that_nobody_asked_for_are_failures_too() {
         let mut threads = Threads::new();
-        threads.spawn("spool", || panic!("on purpose")).unwrap();
+        threads.spawn("spool", |_| panic!("on purpose")).unwrap();
         assert_eq!(format!("{:#}", threads.await_drained().unwrap_err()), "the thread `spool` failed: panicked");
-        threads.spawn("forward", || Ok(())).unwrap();
+        threads.spawn("forward", |_| Ok(())).unwrap();
         let why = format!("{:#}", threads.await_open(1).unwrap_err());
         assert_eq!(why, "the thread `forward` failed: ended by itself");
     }
@@ -154,7 +169,7 @@ mod tests {
         let mut holds = Vec::new();
         for (shard, door) in [(1, "epoll"), (0, "io_uring")] {
             let (voice, (hold, held)) = (threads.voice(), channel::<()>());
-            let body = move || {
+            let body = move |_| {
                 voice.send(Word::Open { shard: ShardId(shard), door, why: String::new() }).unwrap();
                 let _ = held.recv();
                 Ok(())
@@ -174,7 +189,7 @@ mod tests {
         let mut threads = Threads::new();
         let (hold, held) = channel::<()>();
         threads
-            .spawn("shard-3", move || {
+            .spawn("shard-3", move |_| {
                 let _ = held.recv();
                 Ok(())
             })

@@ -98,6 +98,12 @@ pub struct Status {
     pub shards: Vec<ShardStatus>,
     /// The spool.
     pub spool: SpoolStatus,
+    /// Where commands go.
+    #[serde(default)]
+    pub sink: SinkStatus,
+    /// A line for each thread that stands still: which, for how long, and what the kernel says of it.
+    #[serde(default)]
+    pub stuck: Vec<String>,
     /// The ledger of events and commands. Shards show it ten times a second, each at its own moment, so only at rest do
     /// its two ends agree to the last event.
     pub ledger: Ledger,
@@ -135,6 +141,15 @@ pub struct SpoolStatus {
     pub appended: u64,
     /// Records committed in this epoch.
     pub committed: u64,
+}
+
+/// The upstream's adapter.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SinkStatus {
+    /// E.g. `file`.
+    pub name: String,
+    /// Why commands are not delivered at the moment; empty while they are.
+    pub trouble: String,
 }
 
 /// Both ends of the ledger: what was accepted, and where it ended. Counted independently of each other.

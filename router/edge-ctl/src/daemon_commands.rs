@@ -65,7 +65,7 @@ pub(crate) fn status(args: &Socket, out: &mut Output) -> Result<(), Failure> {
 fn status_text(status: &Status) -> String {
     let sessions: u64 = status.shards.iter().map(|s| s.sessions).sum();
     let ledger = &status.ledger;
-    let lines = [
+    let mut lines = vec![
         format!("edge-router {} is {} for {} s", status.release, status.phase, status.uptime_s),
         format!("  rules     revision {}", status.revision),
         format!("  shards    {}, {sessions} sessions", status.shards.len()),
@@ -79,6 +79,10 @@ fn status_text(status: &Status) -> String {
             ledger.commands, ledger.delivered, ledger.pending, status.residual_commands
         ),
     ];
+    if !status.sink.trouble.is_empty() {
+        lines.push(format!("  sink      {} takes nothing: {}", status.sink.name, status.sink.trouble));
+    }
+    lines.extend(status.stuck.iter().map(|stuck| format!("  STUCK     {stuck}")));
     lines.join("\n")
 }
 

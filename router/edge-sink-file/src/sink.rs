@@ -53,6 +53,8 @@ pub struct FileSink {
     /// For the next file to be tried.
     next_number: u64,
     next_op: u64,
+    /// What went wrong last, until something goes well again.
+    trouble: Option<String>,
     to_submit: VecDeque<(OpId, DiskOp)>,
     answers: VecDeque<Answer>,
 }
@@ -112,6 +114,7 @@ impl FileSink {
             has_marks,
             next_number: number + 1,
             next_op: 0,
+            trouble: None,
             to_submit: VecDeque::new(),
             answers: VecDeque::new(),
         };
@@ -121,6 +124,11 @@ impl FileSink {
     /// The file that is appended to.
     pub fn file(&self) -> FileName {
         files::lines(&self.config.prefix, self.number)
+    }
+
+    /// Why commands are not delivered at the moment; `None` while they are.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Whether everything submitted is answered.
@@ -228,6 +236,9 @@ impl FileSink {
     }
 
     fn on_synced(&mut self, append: Append) {
+        if self.trouble.take().is_some() {
+            tracing::info!(file = %self.file(), "commands are written again");
+        }
         self.bytes += append.line_bytes;
         for item in &append.written {
             self.marks.note(item.lane, item.priority, item.place);
@@ -238,7 +249,7 @@ impl FileSink {
     /// Takes the lines back, so that nobody reads what was not promised, and has the commands sent again. The file is left:
     /// other lines in the place of these would be skipped by a consumer who has read these, and a crash could mix the two.
     fn on_failed(&mut self, append: Append, error: &io::Error) -> Work {
-        tracing::warn!(%error, file = %self.file(), "commands were not written; they are tried again");
+        self.note_trouble("commands were not written", error);
         self.is_left = true;
         self.answer(append, Some(self.retry()));
         let (file, len) = (self.file(), self.bytes);
@@ -312,7 +323,7 @@ impl FileSink {
 
     /// What waits is sent again later, so that it does not hang here. What was made of the next file is removed.
     fn on_no_next_file(&mut self, to: u64, error: &io::Error, now: Instant) -> Work {
-        tracing::warn!(%error, file = %files::lines(&self.config.prefix, to), "no next file; it is tried again");
+        self.note_trouble("no next file could be made", error);
         if let Some((append, _)) = self.gathered.take() {
             self.answer(append, Some(self.retry()));
         }
@@ -327,6 +338,14 @@ impl FileSink {
         let made = [files::lines(&self.config.prefix, to), files::marks(&self.config.prefix, to)];
         let removals = made.into_iter().map(|file| DiskOp::Unlink { file }).collect();
         self.remove(removals, Work::Waiting(now + self.config.retry_interval))
+    }
+
+    /// Said once, not at every attempt.
+    fn note_trouble(&mut self, what: &str, error: &io::Error) {
+        if self.trouble.is_none() {
+            tracing::warn!(%error, file = %self.file(), "{what}; it is tried again until it can be");
+        }
+        self.trouble = Some(format!("{what}: {error}"));
     }
 
     fn push_op(&mut self, op: DiskOp) {

@@ -32,6 +32,7 @@ fn stand() -> Stand {
     let (shards, desks) = (0..2).map(|_| board::make(&published)).unzip();
     let clock = SystemClock;
     let (voice, words) = channel();
+    let pulses = Pulses::new(clock.now());
     let control = Control {
         config: Arc::new(config),
         bundles,
@@ -45,10 +46,11 @@ fn stand() -> Stand {
             forward: Arc::new(ForwardDesk::default()),
             epoch: 1,
         },
+        pulses: pulses.clone(),
         asks: mpsc::channel(1).1,
         voice,
     };
-    Stand { desk: Desk::new(control, clock), shards, words, stats, _folder: folder }
+    Stand { desk: Desk::new(control, pulses.add("control"), clock), shards, words, stats, _folder: folder }
 }
 
 fn stats(settings: &Settings) -> ShardStats {
@@ -210,6 +212,24 @@ fn an_adoption_that_takes_too_long_is_told_and_the_next_overtakes_it() {
     assert!(matches!(next.try_recv(), Ok(Response::Loaded(loaded)) if loaded.revision == 8));
     drop(stand.load(4));
     assert_eq!(stand.desk.refused, 2, "one was early, one was older");
+}
+
+#[test]
+fn a_disk_that_does_not_answer_makes_the_node_unready_and_says_for_how_long() {
+    let mut stand = stand();
+    stand.show(0, 0);
+    stand.show(1, 0);
+    assert_eq!(stand.desk.ready(), Ok(()));
+    let now = stand.desk.clock.now();
+    let awaited = |since| SpoolFigures { awaited_since: since, shown_at: Some(now), ..SpoolFigures::default() };
+    stand.desk.control.spool.figures.store(Arc::new(awaited(Some(now - Duration::from_millis(5_000)))));
+    stand.desk.tick();
+    assert!(stand.desk.is_disk_silent);
+    let why = stand.desk.ready().unwrap_err();
+    assert!(why.starts_with("spool: its disk has not answered for 5.0"), "{why}");
+    stand.desk.control.spool.figures.store(Arc::new(awaited(Some(now))));
+    stand.desk.tick();
+    assert_eq!((stand.desk.ready(), stand.desk.is_disk_silent), (Ok(()), false));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use edge_io::PlainDisk;
 
 use super::*;
 use crate::fabric::{self, ShardLinks};
+use crate::pulse::Pulses;
 
 /// A directory whose syncs can be made to fail.
 struct Faulty {
@@ -59,7 +60,8 @@ fn stand() -> Stand {
     let config = Config { segment_bytes: 4 << 20, commit_window: Duration::ZERO, ..Config::default() };
     let (spool, _) = Spool::recover(&mut disk, &config, SpoolUuid([1; 16]), UnixMillis(1)).unwrap();
     let (shards, links) = fabric::lay(2);
-    let writer = Writer::new(spool, links, Arc::default(), SystemClock, "test");
+    let writer =
+        Writer::new(spool, links, Arc::default(), SystemClock, Pulses::new(Instant::now()).add("spool"), "test");
     Stand { writer, disk, fails, shards, _folder: folder }
 }
 
