@@ -8,11 +8,15 @@
 //! Deliberately absent: the scenarios; they stand under `tests/daemon`, named for behaviours.
 
 pub mod binaries;
+pub mod ceiling;
 pub mod dice;
 pub mod frame;
+pub mod frozen;
+pub mod granted;
 pub mod issuer;
 pub mod lines;
 pub mod model;
+pub mod mounts;
 pub mod node;
 pub mod pages;
 pub mod peer;
@@ -24,6 +28,7 @@ pub mod wait;
 pub mod world;
 
 pub use dice::Dice;
+pub use frozen::Frozen;
 pub use issuer::Issuer;
 pub use lines::Line;
 pub use node::Node;

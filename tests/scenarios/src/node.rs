@@ -353,6 +353,17 @@ impl Node {
         process.join_reader();
     }
 
+    /// How it has ended, where it has.
+    ///
+    /// # Panics
+    /// Where it cannot be waited for.
+    pub fn try_end(&mut self) -> Option<ExitStatus> {
+        let process = self.process_mut();
+        let status = process.child.try_wait().expect("it can be waited for")?;
+        process.join_reader();
+        Some(status)
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Panics

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod kills;
 mod mix;
 mod mutants;
 mod seeds;
@@ -23,6 +24,8 @@ cargo xtask COMMAND
   sim --log ARGS  the same, and one line more in tests/edge-sim/seeds.log
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names
   strangers       let foreign QUIC stacks talk to the daemon; installs them
+  kills [--kills N] [--seed S]
+                  kill the real daemon N times (1000) under load, with pauses, frozen threads, drains and full disks between
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
   picture         render the README's picture of the demo anew, from a real run
   tools           install what the test command needs and is not on this machine
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         ["sim", rest @ ..] => steps::sim(rest),
         ["mutants", names @ ..] => mutants::run(names),
         ["strangers"] => steps::strangers(),
+        ["kills", rest @ ..] => kills::run(rest),
         ["mix"] => mix::write(),
         ["picture"] => steps::picture(),
         ["tools"] => tools::install_all(),

@@ -39,7 +39,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     for (sentence, mut command) in strangers::checks(&deny) {
         step(sentence, at_root(&mut command))?;
     }
-    tools::strace()?;
+    tools::for_scenarios()?;
     strangers::install()?;
     step("The stranger in Rust builds", at_root(&mut strangers::build()))?;
     let nextest = tools::nextest()?;

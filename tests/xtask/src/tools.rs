@@ -48,10 +48,20 @@ pub(crate) fn strace() -> Result<()> {
     debian("strace", answers)
 }
 
+/// What the scenarios mistreat daemons with, beside strace: other clocks, and disks of their own.
+pub(crate) fn for_scenarios() -> Result<()> {
+    strace()?;
+    for (package, program, flag) in [("faketime", "faketime", "--version"), ("e2fsprogs", "mkfs.ext4", "-V")] {
+        let answers = Command::new(program).arg(flag).output().is_ok_and(|o| o.status.success());
+        debian(package, answers)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn install_all() -> Result<()> {
     nextest()?;
     deny()?;
-    strace()?;
+    for_scenarios()?;
     crate::strangers::install()
 }
 

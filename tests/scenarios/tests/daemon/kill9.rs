@@ -1,169 +1,147 @@
 //! The daemon is killed with -9 at random moments under load, restarted, and clients resend: every receipted event's commands
-//! are there exactly once.
+//! are there exactly once. Between the kills other things go wrong, too.
 //!
-//! `EDGE_KILLS=1000 cargo test -p scenarios kill9 -- --nocapture` is the long version; `EDGE_SEED` repeats a run's choices.
+//! `cargo xtask kills --kills 1000 --seed S` is the long version.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use edge_client::{BuildError, Class, Client, JournalError};
-use scenarios::model::{Ordered, Story, Told};
-use scenarios::{Dice, Node, Settings, World, lines};
-use serde_json::json;
+use scenarios::frozen::Frozen;
+use scenarios::mounts::{self, Filler};
+use scenarios::{Dice, Node, Settings, World, granted};
 
-use crate::play::{C0, C1, PATIENCE};
+use crate::crowd::{Crowd, Manner, compare, told};
 
 /// Kills of the short version.
 const KILLS: u64 = 20;
-const PLAYERS: u64 = 6;
-/// Events a player may have without a receipt.
-const QUEUE: usize = 48;
-/// Rules look at events at most 10 s late; beyond, the machine is too slow for the oracle.
-const LATE_MAX: Duration = Duration::from_secs(9);
+/// The spool's own small disk, bytes: many times what a story writes between two retirements.
+const DISK_BYTES: u64 = 192 << 20;
 
-/// What all players' tasks look at.
-struct Stage {
-    world: World,
-    endpoint: String,
-    over: AtomicBool,
-    /// Rises when players' programs end and start again.
-    curtain: AtomicU64,
+/// What else went wrong, how often.
+#[derive(Debug, Default)]
+struct Troubles {
+    pauses: u64,
+    freezes: u64,
+    killed_frozen: u64,
+    full_disks: u64,
+    started_full: u64,
+    drains: u64,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stdout, reason = "the figures of the run")]
-async fn no_receipted_event_is_lost_or_told_twice() {
+#[test]
+fn no_receipted_event_is_lost_or_told_twice() {
     let kills = std::env::var("EDGE_KILLS").map_or(KILLS, |n| n.parse().expect("EDGE_KILLS is a number"));
+    granted::or_skip("a mount namespace", mounts::with_own_async(|folder| run(folder, kills)));
+}
+
+#[allow(clippy::print_stdout, reason = "the figures of the run")]
+async fn run(folder: PathBuf, kills: u64) {
     let mut dice = Dice::fresh("kill9");
     let world = World::new();
-    let mut node = Node::start(&world, Settings::default());
-    let queues = tempfile::tempdir().expect("a directory");
-    let stage =
-        Arc::new(Stage { world, endpoint: node.endpoint(), over: AtomicBool::new(false), curtain: AtomicU64::new(0) });
-    let players: Vec<_> = (0..PLAYERS)
-        .map(|n| {
-            let queue = queues.path().join(n.to_string());
-            tokio::spawn(play(Arc::clone(&stage), format!("p{n}"), queue, dice.split()))
-        })
-        .collect();
+    let disk = folder.join("disk");
+    let made = mounts::small_disk(&folder, &disk, DISK_BYTES);
+    if granted::or_skip("a loop device", made).is_none() {
+        return;
+    }
+    let spool = disk.join("spool").to_string_lossy().into_owned();
+    let mut node = Node::prepare(&world, Settings::default().with("spool.directory", &spool), &world.bundle(1));
+    node.spawn();
+    node.await_ready();
+    let crowd = Crowd::come(&world, &node, &mut dice, Manner::default());
+    let mut troubles = Troubles::default();
     for _ in 0..kills {
         // Somewhere between the first instruction of a recovery and half a second of serving.
         let moment = if dice.one_in(4) { dice.below(40) } else { dice.below(500) };
-        tokio::time::sleep(Duration::from_millis(moment)).await;
-        node.kill9();
+        nap(moment).await;
+        let full = trouble(&mut node, &disk, &mut dice, &mut troubles).await;
         if dice.one_in(3) {
-            stage.curtain.fetch_add(1, Ordering::Relaxed);
+            crowd.curtain();
         }
-        *node.settings_mut() = another_shape(&mut dice);
+        *node.settings_mut() = another_shape(&mut dice).with("spool.directory", &spool);
         node.respawn();
+        if let Some(full) = full {
+            nap(dice.below(400)).await;
+            troubles.started_full += 1;
+            drop(full);
+        }
         if dice.one_in(2) {
             node.await_ready();
         }
     }
     node.await_ready();
-    stage.over.store(true, Ordering::Relaxed);
-    let mut stories = Vec::new();
-    for player in players {
-        stories.push(player.await.expect("a player's task"));
-    }
+    let stories = crowd.go().await;
     node.await_settled();
+    assert_eq!(node.status().ledger.shed, 0, "nothing receipted is shed");
     node.drain();
     compare(&stories, &node.lines());
-    let told: usize = stories.iter().flat_map(|story| &story.told).map(Vec::len).sum();
-    println!("kill9: {kills} kills, {told} events, {} commands", node.lines().len());
-    assert!(told as u64 > kills * 10, "there was load: {told} events");
+    let told = told(&stories) as u64;
+    println!("kill9: {kills} kills, {told} events, {} commands, {troubles:?}", node.lines().len());
+    assert!(told > kills * 10, "there was load: {told} events");
+}
+
+/// Perhaps something goes wrong, then the daemon ends, mostly by -9. What still fills its disk then is given back.
+async fn trouble(node: &mut Node, disk: &Path, dice: &mut Dice, troubles: &mut Troubles) -> Option<Filler> {
+    match dice.below(10) {
+        0 => {
+            node.signal("STOP");
+            nap(dice.below(300)).await;
+            troubles.pauses += 1;
+            if dice.one_in(2) {
+                node.signal("CONT");
+                nap(dice.below(50)).await;
+            }
+        }
+        1 => {
+            let threads = ["shard-0", "spool", "forward", "control", "watch"];
+            // Early in a start it has not begun yet.
+            let frozen = Frozen::thread(node.pid(), threads[dice.below(5) as usize]);
+            nap(dice.below(300)).await;
+            troubles.freezes += u64::from(frozen.is_ok());
+            if dice.one_in(2) {
+                node.kill9();
+                troubles.killed_frozen += u64::from(frozen.is_ok());
+                return None;
+            }
+            drop(frozen);
+            nap(dice.below(50)).await;
+        }
+        2 => {
+            let full = Filler::all_but(disk, dice.below(3) << 20);
+            nap(dice.below(400)).await;
+            troubles.full_disks += 1;
+            if dice.one_in(2) {
+                node.kill9();
+                return Some(full);
+            }
+            drop(full);
+            nap(dice.below(300)).await;
+        }
+        3 => {
+            // A start that has not come to its handlers ends by the signal itself; either way it ends.
+            node.signal("TERM");
+            let ended = node.await_end();
+            let is_early = std::os::unix::process::ExitStatusExt::signal(&ended).is_some();
+            assert!(ended.success() || is_early, "a drain ended with {ended}:\n{}", node.log());
+            troubles.drains += 1;
+            return None;
+        }
+        _ => {}
+    }
+    node.kill9();
+    None
+}
+
+async fn nap(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
 /// What is on disk must not depend on the doors and the shards of whoever reads it next.
 fn another_shape(dice: &mut Dice) -> Settings {
     let door = if dice.one_in(3) { "plain" } else { "auto" };
     let shards = (1 + dice.below(3)).to_string();
-    Settings::default().with("listen.door", door).with("spool.door", door).with_toml("listen.shards", &shards)
-}
-
-/// One player: tells events as they come to mind, sometimes as a program that was started anew, until it is over and everything
-/// has its receipt.
-async fn play(stage: Arc<Stage>, sub: String, queue: std::path::PathBuf, mut dice: Dice) -> Story {
-    let mut story = Story::default();
-    let mut curtain = stage.curtain.load(Ordering::Relaxed);
-    let mut client = open(&stage, &sub, &queue).await;
-    story.producer = client.producer().to_string();
-    while !stage.over.load(Ordering::Relaxed) {
-        let seen = stage.curtain.load(Ordering::Relaxed);
-        if std::mem::replace(&mut curtain, seen) != seen && dice.one_in(2) {
-            drop(client);
-            client = open(&stage, &sub, &queue).await;
-            assert_eq!(client.producer().to_string(), story.producer, "the producer's id lies with its queue");
-        }
-        let (class, told) = think(&mut dice);
-        let (event_type, payload) = payload(&stage.world, &told, dice.below(1 << 40));
-        let sending = tokio::time::timeout(LATE_MAX, client.send(class, event_type, payload)).await;
-        let seq =
-            sending.unwrap_or_else(|_| panic!("{sub}: no receipt for {LATE_MAX:?}: lost, or too late for the oracle"));
-        let seq = seq.expect("the queue takes it");
-        let stories = &mut story.told[class.index()];
-        stories.push(told);
-        assert_eq!(seq.0, stories.len() as u64, "numbers rise by one, also across a client's restarts");
-        tokio::time::sleep(Duration::from_millis(dice.below(4))).await;
-    }
-    let report = client.close(PATIENCE).await;
-    assert_eq!(report.outstanding_events, 0, "{sub}: every event gets its receipt in the end");
-    story
-}
-
-fn think(dice: &mut Dice) -> (Class, Told) {
-    let zone = ["catacombs", "meadow", "sky_fortress"][dice.below(3) as usize];
-    match dice.below(10) {
-        0 => (C0, Told::Login),
-        1..=3 => (C0, Told::Kill),
-        4 => (C1, Told::Noise),
-        5 => (C0, Told::Noise),
-        6 => (C1, Told::Hit { power: dice.below(101) as i32, zone: zone.into() }),
-        _ => (C0, Told::Hit { power: dice.below(101) as i32, zone: zone.into() }),
-    }
-}
-
-fn payload(world: &World, told: &Told, nonce: u64) -> (edge_client::EventTypeId, Vec<u8>) {
-    match told {
-        Told::Hit { power, zone } => world.event("Hit", &json!({ "nonce": nonce, "power": power, "zone": zone })),
-        Told::Login => world.event("Login", &json!({ "nonce": nonce })),
-        Told::Kill => world.event("Kill", &json!({ "nonce": nonce })),
-        Told::Noise => world.event("Noise", &json!({ "nonce": nonce })),
-    }
-}
-
-/// Opens a player's queue; the program before may still hold its lock for a moment.
-async fn open(stage: &Stage, sub: &str, queue: &Path) -> Client {
-    let begun = Instant::now();
-    loop {
-        let builder = stage.world.player(sub).endpoint(&stage.endpoint).state_dir(queue);
-        match builder.queue_limit(QUEUE, 1 << 20).start() {
-            Err(BuildError::Journal(JournalError::InUse(_))) if begun.elapsed() < PATIENCE => {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            other => return other.expect("a client"),
-        }
-    }
-}
-
-/// Exactly what the receipted events order, each once and in order.
-fn compare(stories: &[Story], lines: &[scenarios::Line]) {
-    lines::check_promises(lines);
-    let wanted: BTreeSet<Ordered> = stories.iter().flat_map(Story::ordered).collect();
-    let mut found = BTreeSet::new();
-    for line in lines {
-        let ordered = line.ordered().expect("every event was reliable");
-        assert!(found.insert(ordered), "ordered twice under two ids: {line:?}");
-    }
-    let missing: Vec<_> = wanted.difference(&found).take(5).collect();
-    let surplus: Vec<_> = found.difference(&wanted).take(5).collect();
-    let (lost, extra) = (wanted.difference(&found).count(), found.difference(&wanted).count());
-    assert!(
-        lost == 0 && extra == 0,
-        "of {} commands {lost} are missing, e.g. {missing:?}; {extra} are too many, e.g. {surplus:?}",
-        wanted.len()
-    );
+    Settings::default()
+        .with("listen.door", door)
+        .with("spool.door", door)
+        .with("drain.within", "100ms")
+        .with_toml("listen.shards", &shards)
 }

@@ -46,6 +46,21 @@ pub(crate) async fn tell_and_wait(world: &World, client: &Client, class: Class, 
     receipt(client, class, seq).await;
 }
 
+/// The scenarios' rules, but what carries a long text orders a command with it, by the rule [`FLOOD`]: segments fill in a moment.
+pub(crate) fn flooding_bundle(world: &World) -> Vec<u8> {
+    let step = "    on: Step\n    do: [ { publish: scenario.step, message: { nonce: event.nonce } } ]";
+    let flood = "    on: Noise\n    when: event.text != ''\n    do: [ { publish: scenario.step, message: { nonce: event.nonce, text: event.text } } ]";
+    world.bundle_with(1, step, flood)
+}
+
+/// The rule of floods.
+pub(crate) const FLOOD: &str = "far_step";
+
+/// An event of a flood.
+pub(crate) fn long_event(world: &World, nonce: u64) -> (edge_client::EventTypeId, Vec<u8>) {
+    world.event("Noise", &json!({ "nonce": nonce, "text": "x".repeat(12_000) }))
+}
+
 /// Waits for a receipt.
 pub(crate) async fn receipt(client: &Client, class: Class, seq: u64) {
     let waiting = client.wait_receipt(class, edge_client::Seq(seq));

@@ -20,7 +20,7 @@ const EVENTS: u64 = 12;
 const CALLS: &str = "trace=recvmsg,recvmmsg,sendmsg,sendmmsg,pwrite64,fdatasync,fsync";
 
 /// Whether strace is here and may trace. In CI it must.
-fn can_trace() -> bool {
+pub(crate) fn can_trace() -> bool {
     let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     let works = tried.as_ref().is_ok_and(|output| output.status.success());
     assert!(works || std::env::var_os("CI").is_none(), "strace does not work here: {tried:?}");
