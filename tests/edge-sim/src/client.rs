@@ -46,8 +46,9 @@ pub(crate) struct Told {
     pub(crate) sendings: u32,
     /// Where and when it was written last.
     pub(crate) written: Option<Writing>,
-    /// The node whose receipt covered it first.
+    /// The node whose receipt covered it first, and when, in time since the story's beginning.
     pub(crate) receipted_by: Option<usize>,
+    pub(crate) receipted_at: Option<Duration>,
 }
 
 /// An event went into a connection.
@@ -90,6 +91,8 @@ pub(crate) enum Heard {
     Rejected { class: Class, seq: u64 },
     /// A reply.
     Reply { id: CommandId, name: String, body: Bytes },
+    /// The server asks to go elsewhere.
+    Move { link: u64 },
     /// A connection is gone.
     Lost { link: u64, code: Option<CloseCode>, why: String },
     /// The server said something that the protocol does not allow.
@@ -168,6 +171,7 @@ impl Client {
             sendings: 0,
             written: None,
             receipted_by: None,
+            receipted_at: None,
         };
         let queue = &mut self.queues[class.index()];
         queue.told.push(told);
@@ -208,6 +212,14 @@ impl Client {
     /// Closes the newest connection properly.
     pub(crate) fn close(&mut self, now: Instant) {
         if let Some(link) = self.links.last_mut() {
+            link.conn.close(now, VarInt::from_u32(0), Bytes::new());
+            link.stage = Stage::Over;
+        }
+    }
+
+    /// Closes the connections that were asked to move, now that `newest` has its welcome.
+    pub(crate) fn close_moved(&mut self, newest: u64, now: Instant) {
+        for link in self.links.iter_mut().filter(|l| l.is_to_move && l.number != newest && l.stage != Stage::Over) {
             link.conn.close(now, VarInt::from_u32(0), Bytes::new());
             link.stage = Stage::Over;
         }

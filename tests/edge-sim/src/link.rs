@@ -52,6 +52,8 @@ pub(crate) struct Link {
     pub(crate) sent_at: Duration,
     /// Its papers, from HELLO on.
     pub(crate) pass: Option<Pass>,
+    /// A MOVE came.
+    pub(crate) is_to_move: bool,
     /// It was served beyond the end of its first token.
     pub(crate) is_renewed: bool,
     /// Since when its session is open, in virtual time; `None` where it is not.
@@ -94,6 +96,7 @@ impl Link {
             stage: Stage::Handshaking,
             sent_at: Duration::ZERO,
             pass: None,
+            is_to_move: false,
             is_renewed: false,
             welcomed_at: None,
             is_connected: false,
@@ -246,8 +249,10 @@ impl Link {
                 }
                 heard.push_back(Heard::Rejected { class: reject.class, seq: reject.seq.0 });
             }
-            // The story has no other server to go to.
-            ServerFrame::Move(_) => {}
+            ServerFrame::Move(_) => {
+                self.is_to_move = true;
+                heard.push_back(Heard::Move { link: self.number });
+            }
         }
     }
 

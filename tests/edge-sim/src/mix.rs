@@ -91,6 +91,10 @@ mix! {
     client_deaths: "client deaths",
     /// Daemons killed.
     kills: "daemon kills",
+    /// Daemons that ended when their last session had gone.
+    drains: "daemons drained",
+    /// Sessions that were asked to go elsewhere.
+    moves: "sessions told to move",
     /// Losses of power.
     power_losses: "power losses",
     /// Losses of power in the midst of recovery.
@@ -115,6 +119,8 @@ mix! {
     swaps: "bundle swaps",
     /// Of them, those that came while a daemon was down.
     swaps_while_down: "of them, with the daemon down",
+    /// Of them, those that came while sessions were sent away.
+    swaps_in_drain: "of them, during a drain",
     /// Of them, those that came in the midst of a cut of the ledger.
     swaps_in_cut: "of them, in the midst of a cut",
     /// Turns that a shard took under one revision while another shard of the node had the next.

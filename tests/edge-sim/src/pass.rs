@@ -43,8 +43,9 @@ pub(crate) enum Habit {
     OtherIssuer,
 }
 
-/// Who may serve a connection slowly: what left a node so long after the end was too late.
-const GRACE: Duration = Duration::from_millis(5);
+/// A shard that has no room for events looks after its sessions every 100 ms, when it takes itself to stand still: so long may a
+/// token's end go unnoticed, and a little more.
+const GRACE: Duration = Duration::from_millis(250);
 /// The wall clock counts milliseconds, and a token's end is a fraction of a second in floating point.
 const CLOSE: Duration = Duration::from_millis(2);
 /// Within so long a deny list acts on living connections.
@@ -109,7 +110,7 @@ impl Pass {
         let part = match self.habit {
             Habit::Forgets => None,
             Habit::InTime => Some((30, 80)),
-            Habit::TooLate => Some((100, 130)),
+            Habit::TooLate => Some((100, 110)),
             Habit::Forged | Habit::Foreign | Habit::OtherIssuer => Some((10, 80)),
         };
         let at = |(from, to): (u64, u64)| papers.life * (from + rng.below(to - from)) as u32 / 100;

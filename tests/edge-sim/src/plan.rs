@@ -127,6 +127,13 @@ pub(crate) enum Trouble {
         #[serde(with = "span")]
         lasts: Duration,
     },
+    /// A daemon sends its sessions away, ends, and comes back.
+    Drain {
+        #[serde(with = "span")]
+        within: Duration,
+        #[serde(with = "span")]
+        down: Duration,
+    },
     /// A cut of the ledger.
     LedgerCut,
 }
@@ -315,6 +322,7 @@ fn trouble(rng: &mut Rng, clients: usize, shards: usize) -> Trouble {
         83..91 => Trouble::Stall { shard: rng.index(shards), lasts: ms(rng, 1, 400) },
         91..94 => Trouble::SpoolSyncFailure,
         94..97 => Trouble::SinkSyncFailure,
-        _ => Trouble::Gate { lasts: ms(rng, 100, 2_000) },
+        97..99 => Trouble::Gate { lasts: ms(rng, 100, 2_000) },
+        _ => Trouble::Drain { within: ms(rng, 50, 2_000), down: ms(rng, 1, 500) },
     }
 }

@@ -323,6 +323,11 @@ impl Pop {
         self.order(&Order::Deny(list));
     }
 
+    /// Sessions are asked to go elsewhere, and closed `within` so long.
+    pub(crate) fn drain(&mut self, within: Duration) {
+        self.order(&Order::Drain(within));
+    }
+
     /// New sessions are refused, or let in again.
     pub(crate) fn gate(&mut self, is_open: bool) {
         let detail = "the story says so".to_owned();
@@ -400,6 +405,11 @@ impl Pop {
     pub(crate) fn unread(&self, now: Duration) -> Vec<Span> {
         let seats = self.daemon.iter().flat_map(|d| &d.shards).enumerate();
         seats.flat_map(|(shard, seat)| seat.ladder.spans(shard, now)).collect()
+    }
+
+    /// Whether no connection is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.daemon.iter().flat_map(|d| &d.shards).all(|seat| seat.shard.is_empty())
     }
 
     /// Whether a cut of the ledger is under way.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use edge_event::{ShardId, UnixMillis};
-use edge_session::{Arrival, DenyList};
+use edge_session::{Arrival, DenyList, MoveTo};
 use edge_shard::{Gate, Serving, Shard};
+use edge_wire::MoveReason;
 
 use crate::cuts::Cuts;
 use crate::fabric::Fabric;
@@ -48,6 +49,7 @@ pub(crate) enum Order {
     Cut(u64),
     Gate(Gate),
     Deny(Arc<DenyList>),
+    Drain(Duration),
     Rules(Arc<Serving>),
 }
 
@@ -154,6 +156,10 @@ impl ShardSeat {
             match order {
                 Order::Cut(number) => self.shard.handle_cut(number),
                 Order::Gate(gate) => self.shard.handle_gate(gate),
+                Order::Drain(within) => {
+                    let to = MoveTo { reason: MoveReason::Drain, endpoints: Vec::new() };
+                    self.shard.begin_drain(to, within).expect("a MOVE without endpoints fits");
+                }
                 Order::Deny(list) => self.shard.handle_deny_list(list),
                 Order::Rules(serving) => {
                     self.revision = serving.rules.revision();

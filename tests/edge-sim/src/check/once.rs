@@ -8,6 +8,7 @@
 //! made a record there; what all nodes together must hold is in [`union`](super::union) and here in [`nobody_forgot`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use edge_event::{Class, Provenance, Seq};
 
@@ -26,6 +27,8 @@ struct Case<'a> {
     lines: Vec<&'a Line>,
     /// Its record, in the order of the log, with its moment.
     record: Option<(edge_event::Position, i64)>,
+    /// When the record passed, in time since the story's beginning.
+    seen_at: Option<Duration>,
     /// Whether it was this node whose receipt covered it.
     is_receipted: bool,
 }
@@ -129,6 +132,7 @@ fn cases<'a>(world: &World<'a>, node: usize) -> Vec<Case<'a>> {
                     lines: lines.get(&name).cloned().unwrap_or_default(),
                     name,
                     told,
+                    seen_at: record.map(|(_, entry)| entry.seen_at),
                     record: record.map(|(position, entry)| (position, entry.time.0)),
                     is_receipted: told.receipted_by == Some(node),
                 });
@@ -250,8 +254,8 @@ fn rapid(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
 
 /// Two passages are a cooldown apart; and a line that did not pass had one within a cooldown before it.
 fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
-    let mut passed: Vec<(edge_event::Position, i64)> =
-        chats.iter().filter(|case| case.fired("calm_down")).filter_map(|case| case.record).collect();
+    let fired: Vec<&&Case<'_>> = chats.iter().filter(|case| case.fired("calm_down")).collect();
+    let mut passed: Vec<(edge_event::Position, i64)> = fired.iter().filter_map(|case| case.record).collect();
     passed.sort_unstable();
     for pair in passed.windows(2) {
         if pair[1].1 < pair[0].1 + oracle::CALM_MS {
@@ -260,9 +264,12 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
         }
     }
     for case in chats.iter().filter(|case| case.is_receipted && !case.fired("calm_down")) {
-        // The event's moment is never before it was told.
-        let told_at = case.told.at_unix_ms;
-        if !passed.iter().any(|(_, at)| at + oracle::CALM_MS >= told_at) {
+        // The event's moment is never before it was told, and what held it back was on its way before its receipt.
+        let (told_at, receipted_at) = (case.told.at_unix_ms, case.told.receipted_at);
+        let holds_back = |other: &Case<'_>| {
+            other.record.is_some_and(|(_, at)| at + oracle::CALM_MS >= told_at) && other.seen_at < receipted_at
+        };
+        if !fired.iter().any(|other| holds_back(other)) {
             let what =
                 format!("{:?}: a chat line told at {told_at} ms met an open cooldown and ordered nothing", case.name);
             scribe.broken(Promise::P1, what);

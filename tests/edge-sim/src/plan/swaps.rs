@@ -14,7 +14,8 @@ use super::{Trouble, ms};
 pub(super) fn crowd(rng: &mut Rng, troubles: &mut Vec<(Duration, Trouble)>) {
     let mut more = Vec::new();
     for (at, trouble) in troubles.iter() {
-        if !rng.chance(80_000) {
+        let ppm = if matches!(trouble, Trouble::Drain { .. }) { 500_000 } else { 80_000 };
+        if !rng.chance(ppm) {
             continue;
         }
         let (at, elsewhere) = match trouble {
@@ -36,6 +37,7 @@ pub(super) fn crowd(rng: &mut Rng, troubles: &mut Vec<(Duration, Trouble)>) {
 /// When a bundle meets this trouble.
 fn moment(rng: &mut Rng, at: Duration, trouble: &Trouble) -> Option<Duration> {
     match trouble {
+        Trouble::Drain { within, .. } => Some(at + rng.duration(*within)),
         Trouble::LedgerCut => Some(at + Duration::from_micros(rng.below(500))),
         Trouble::Stall { lasts, .. } => Some(at + rng.duration(*lasts)),
         // While it is down, or a moment after it came back.

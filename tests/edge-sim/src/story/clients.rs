@@ -135,6 +135,7 @@ impl Story<'_> {
                 receipts[class.index()] = up_to;
                 for told in &mut client.queues[class.index()].told[from as usize - 1..up_to as usize] {
                     told.receipted_by = Some(node);
+                    told.receipted_at = Some(self.clock.elapsed());
                 }
                 let actor = &self.actors[at];
                 let pop = &self.nodes[node].pop;
@@ -157,7 +158,11 @@ impl Story<'_> {
                     self.scribe.broken(Promise::Protocol, what);
                 }
             }
-            Heard::Welcomed { link, node, .. } => self.on_welcome(at, link, node),
+            Heard::Welcomed { link, node, .. } => {
+                self.on_welcome(at, link, node);
+                self.actors[at].client.close_moved(link, now);
+            }
+            Heard::Move { .. } => self.on_move(at, now),
             Heard::Refused { code, retry_after_ms, .. } => self.on_refusal(at, code, retry_after_ms, now),
             Heard::Lost { code, .. } => {
                 self.scribe.mix.connections_lost += 1;
@@ -199,6 +204,16 @@ impl Story<'_> {
         let actor = &mut self.actors[at];
         let earliest = now + Duration::from_millis(retry_after_ms.unwrap_or_default());
         actor.connects_at = actor.connects_at.map(|when| when.max(earliest));
+    }
+
+    /// Make before break: where there is another node, it goes there at once; else it stays for as long as it may.
+    fn on_move(&mut self, at: usize, now: Instant) {
+        self.scribe.mix.moves += 1;
+        if self.plan.nodes > 1 {
+            let actor = &mut self.actors[at];
+            actor.node = (actor.node + 1) % self.plan.nodes;
+            actor.connects_at.get_or_insert(now);
+        }
     }
 
     /// A session is open: at the node that was asked, and perhaps beside others of its player.

@@ -19,6 +19,9 @@ use crate::scribe::Scribe;
 /// many disk operations its recovery may take before the power goes again.
 pub(super) type Ambush = (Death, Duration, Option<u32>);
 
+/// How long connections may take to be gone after they were closed: three times what QUIC waits for lost packets, and more.
+const DRAINS_FOR: Duration = Duration::from_secs(2);
+
 /// See the head of this file.
 pub(super) struct Node {
     pub(super) pop: Pop,
@@ -29,6 +32,8 @@ pub(super) struct Node {
     pub(super) restart_at: Option<(Instant, Option<u32>)>,
     /// A death that waits for its moment.
     pub(super) ambush: Option<Ambush>,
+    /// Its sessions are sent away: when it ends at the latest, and how long it stays away.
+    drains: Option<(Instant, Duration)>,
     /// When new sessions are let in again.
     pub(super) opens_at: Option<Instant>,
     /// The number of the cut that ends the story.
@@ -43,6 +48,7 @@ impl Node {
             deaths: 0,
             restart_at: None,
             ambush: None,
+            drains: None,
             opens_at: None,
             final_cut: None,
         }
@@ -50,7 +56,8 @@ impl Node {
 
     /// When something is due.
     pub(super) fn next_due(&mut self, now: Instant) -> Option<Instant> {
-        let own = [self.restart_at.map(|(at, _)| at), self.opens_at, self.pop.next_due(now)];
+        let own =
+            [self.restart_at.map(|(at, _)| at), self.drains.map(|(at, _)| at), self.opens_at, self.pop.next_due(now)];
         own.into_iter().flatten().min()
     }
 
@@ -71,6 +78,10 @@ impl Node {
         {
             self.kill(ambush, now, scribe);
         }
+        if let Some((_, down)) = self.drains.take_if(|(at, _)| *at <= now || self.pop.is_empty()) {
+            scribe.mix.drains += u64::from(self.pop.is_empty());
+            self.kill((Death::Kill, down, None), now, scribe);
+        }
         if self.opens_at.take_if(|at| *at <= now).is_some() {
             self.pop.gate(true);
         }
@@ -80,9 +91,23 @@ impl Node {
     pub(super) fn kill(&mut self, (death, down, fuse): Ambush, now: Instant, scribe: &mut Scribe<'_>) {
         if self.pop.is_up() {
             self.deaths += 1;
+            self.drains = None;
             self.pop.die(death, scribe);
             self.restart_at = Some((now + down, fuse));
         }
+    }
+
+    /// The daemon sends everybody away `within` so long, ends when nobody is left, and comes back after `down`.
+    pub(super) fn drain(&mut self, within: Duration, down: Duration, now: Instant) {
+        if self.pop.is_up() && self.drains.is_none() {
+            self.pop.drain(within);
+            self.drains = Some((now + within + DRAINS_FOR, down));
+        }
+    }
+
+    /// Whether its sessions are being sent away.
+    pub(super) fn is_draining(&self) -> bool {
+        self.drains.is_some()
     }
 
     /// The trouble is over: the daemon is back soon and lets everybody in.
@@ -95,7 +120,7 @@ impl Node {
 
     /// Whether every thread is idle and a last cut of the ledger closed.
     pub(super) fn is_at_rest(&mut self) -> bool {
-        if !self.pop.busy().is_empty() {
+        if self.is_draining() || !self.pop.busy().is_empty() {
             return false;
         }
         let Some(cut) = self.pop.last_cut() else { return false };

@@ -91,6 +91,7 @@ impl Story<'_> {
                 if next <= REVISIONS && node.pop.offer(rulebook().bundle(next), &mut self.scribe) {
                     self.scribe.mix.swaps += 1;
                     self.scribe.mix.swaps_while_down += u64::from(!node.pop.is_up());
+                    self.scribe.mix.swaps_in_drain += u64::from(node.is_draining());
                     self.scribe.mix.swaps_in_cut += u64::from(node.pop.is_cutting());
                 }
             }
@@ -110,6 +111,7 @@ impl Story<'_> {
             }
             Trouble::SpoolSyncFailure => node.pop.fail_next_spool_sync(),
             Trouble::SinkSyncFailure => node.pop.fail_next_sink_sync(),
+            Trouble::Drain { within, down } => node.drain(within, down, now),
             Trouble::Gate { lasts } => {
                 node.pop.gate(false);
                 node.opens_at = Some(now + lasts);
