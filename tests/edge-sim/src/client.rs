@@ -57,7 +57,7 @@ pub(crate) struct Writing {
     /// Time since the story's beginning.
     pub(crate) at: Duration,
     pub(crate) node: usize,
-    pub(crate) shard: usize,
+    pub(crate) shard: Option<usize>,
 }
 
 /// One class: what was told, and how far it is receipted.
@@ -236,6 +236,9 @@ impl Client {
     pub(crate) fn rebind(&mut self, local: SocketAddr) -> bool {
         let Some(link) = self.links.last_mut() else { return false };
         link.local = local;
+        if link.stage == Stage::Handshaking {
+            link.shard = None; // whichever heard of it first
+        }
         link.conn.local_address_changed();
         true
     }

@@ -45,8 +45,8 @@ pub(crate) struct Link {
     pub(crate) local: SocketAddr,
     /// Which node it leads to.
     pub(crate) node: usize,
-    /// The shard of it that the kernel gave it to.
-    pub(crate) shard: usize,
+    /// The shard of it that the kernel gave it to, where that is known.
+    pub(crate) shard: Option<usize>,
     pub(crate) stage: Stage,
     /// When the latest packet that came had left its node, in time since the story's beginning.
     pub(crate) sent_at: Duration,
@@ -92,7 +92,7 @@ impl Link {
             conn,
             local: road.local,
             node: road.node,
-            shard: road.shard,
+            shard: Some(road.shard),
             stage: Stage::Handshaking,
             sent_at: Duration::ZERO,
             pass: None,

@@ -278,10 +278,12 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
 }
 
 /// The window lives in memory, and each node has one of its own: exact where no daemon of one node died, never more than with
-/// one memory, and never less than where each node saw as little as it can have.
+/// one memory where there is one, and never less than where each node saw as little as it can have.
 fn chatter(player: &str, chats: usize, fired: usize, deaths: u64, nodes: usize, scribe: &mut Scribe<'_>) {
     let silent = oracle::CHATTER_COUNT - 1;
-    let (least, most) = (chats.saturating_sub(nodes * silent), chats.saturating_sub(silent));
+    // What the one node was told first, the other may have been told last.
+    let most = if nodes > 1 { chats } else { chats.saturating_sub(silent) };
+    let least = chats.saturating_sub(nodes * silent);
     if fired > most || (deaths == 0 && fired < least) {
         let what = format!("{player}: {chats} chat lines, {deaths} deaths: chatter fired {fired} times of {most}");
         scribe.broken(Promise::P1, what);
