@@ -1,7 +1,7 @@
 //! The command line of `edge-sim`: tells stories of many seeds, says what happened in them, and fails on a broken promise.
 //!
 //! In: `--seeds N --from S --jobs J`. Out: the seeds, the fault mix, the speed; for each failing seed what broke and the
-//! command that tells it again; with `--summary` the same as JSON, for programs. With 100 stories or more, a kind of trouble
+//! command that tells it again; with `--summary` the same as JSON, for programs. With 300 stories or more, a kind of trouble
 //! that never came is a failure, too: a run that never met a fault proves nothing about it. The first story that broke a
 //! promise is made short, kept as a file and told; `--story FILE` tells it again.
 
@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{Ending, Listener, Mix, Script, retell};
 
 /// From this many stories on, every kind of trouble must have come.
-const MIX_MATTERS_FROM: u64 = 100;
+const MIX_MATTERS_FROM: u64 = 300;
 
 /// Tells stories of a whole PoP, each from one seed.
 #[derive(Parser, Debug)]

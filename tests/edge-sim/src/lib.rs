@@ -24,7 +24,7 @@
 //! (`script.rs`). Files under `stories/` are told by every test run: move one there, with a line that says what it found, when
 //! its bug is mended.
 //!
-//! With 100 stories or more the run fails, too, where a kind of trouble never came: see [`Mix`].
+//! With 300 stories or more the run fails, too, where a kind of trouble never came: see [`Mix`].
 //!
 //! # What is checked, and against what
 //!

@@ -36,10 +36,10 @@ pub(super) fn holes(rng: &mut Rng, clients: usize, length: Duration, troubles: &
         let (at, client) = (rng.duration(length), rng.index(clients));
         let way = [Way::Up, Way::Down, Way::Both][rng.index(3)];
         let mtu_bytes = pick(rng, LEAST_BYTES, 1_420);
-        troubles.push((at, Trouble::BlackHole { client, way, mtu_bytes, lasts: ms(rng, 200, 6_000) }));
-        for _ in 0..pick(rng, 1, 3) {
+        troubles.push((at, Trouble::BlackHole { client, way, mtu_bytes, lasts: ms(rng, 500, 8_000) }));
+        for _ in 0..pick(rng, 2, 5) {
             let facts = pick(rng, 20, 60) as u32;
-            troubles.push((at + ms(rng, 1, 1_500), Trouble::Burst { client, facts }));
+            troubles.push((at + ms(rng, 1, 3_000), Trouble::Burst { client, facts }));
         }
     }
 }
