@@ -83,7 +83,6 @@ fn received(socket: &UdpSocket) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_a_flood_of_spoofed_first_packets_every_client_gets_in() {
     let world = World::new();
-    // Half-open connections end later than usual, so that the flood keeps the daemon at its threshold.
     let node = Node::start(&world, Settings::default());
     let server = node.address();
     let packets = Arc::new(first_packets());
