@@ -36,11 +36,11 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         "Every crate is licensed, current and from a known source",
         at_root(Command::new(&deny).args(["--offline", "check", "bans", "licenses", "sources"])),
     )?;
+    strangers::install()?;
     for (sentence, mut command) in strangers::checks(&deny) {
         step(sentence, at_root(&mut command))?;
     }
     tools::for_scenarios()?;
-    strangers::install()?;
     step("The stranger in Rust builds", at_root(&mut strangers::build()))?;
     let nextest = tools::nextest()?;
     // One selection for binaries and tests, so that no crate is built twice with other features.

@@ -27,6 +27,7 @@ fn installed(language: &str) -> PathBuf {
 pub(crate) fn install() -> Result<()> {
     python()?;
     node()?;
+    rust()?;
     tools::debian("ngtcp2-client", Path::new("/usr/bin/gtlsclient").exists())
 }
 
@@ -59,6 +60,17 @@ fn node() -> Result<()> {
         let mut npm = Command::new("npm");
         npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
         run("quiche", &mut npm)
+    })
+}
+
+/// What the program in Rust is made of, so that all else about it needs no network.
+fn rust() -> Result<()> {
+    let folder = installed("s2n");
+    fs::create_dir_all(&folder)?;
+    once(&folder, &sources("s2n").join("Cargo.lock"), |_| {
+        let mut fetch = Command::new("cargo");
+        fetch.args(["fetch", "--quiet", "--locked", "--manifest-path"]).arg(sources("s2n").join("Cargo.toml"));
+        run("what s2n-quic is made of", &mut fetch)
     })
 }
 
