@@ -110,7 +110,7 @@ async fn session(client: &Client) -> Result<Vec<&'static str>, Fault> {
     let limits = Fields::read(&welcome.all(4)[0]);
     assert!(limits.number(1) >= 16_384 && limits.number(5) > 0, "{limits:?}");
     assert_eq!([1, 7, 8, 10].map(|field| welcome.number(field)), [0, 7, 1, 8_000]);
-    assert_eq!(welcome.all(9), [client.briefing.digest.clone()]);
+    assert_eq!(welcome.all(9), std::slice::from_ref(&client.briefing.digest));
     assert!(connection.credit.iter().all(|credit| *credit > 0) && connection.receipts == [0; 4]);
 
     let later = wire::frame(wire::EXTENSION + 1, b"later");
