@@ -141,7 +141,7 @@ impl Offline {
         let key = PlayerKey(xxh3_128(player.as_bytes()));
         let class = Class::ALL[0];
         let id = EventId::Reliable { sub: Arc::clone(&subject), producer: conn.producer, class, seq: Seq(seq) };
-        let event = Event {
+        self.feed_event(Event {
             id,
             event_type,
             subject,
@@ -151,8 +151,12 @@ impl Offline {
             happened,
             conn: Arc::clone(conn),
             payload,
-        };
-        let verdict = self.evaluator.evaluate(&self.set, &mut self.state, &event, arrived, &mut self.outputs);
+        })
+    }
+
+    /// Feeds an event that was admitted and is new.
+    pub(crate) fn feed_event(&mut self, event: Event) -> Observed<'_> {
+        let verdict = self.evaluator.evaluate(&self.set, &mut self.state, &event, event.arrival, &mut self.outputs);
         self.last = Some((event, verdict));
         self.observed().expect("INVARIANT: an event was fed just now")
     }

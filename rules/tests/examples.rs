@@ -1,35 +1,23 @@
 //! The example rules: they compile without a word, their tests pass, and over the recording they fire as the golden file says.
 //!
 //! The recording is the file that the variable `EDGE_EVENTS` names; the test that needs it says that it is skipped where the
-//! variable is not set. Its clock: matches are played one after another in the order of the file, [`PAUSE_MS`] apart, and
-//! every event arrives when it happens. Each player's session has the region and the build of the match.
+//! variable is not set. It is replayed as `edgectl rules replay` does.
 
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use edge_event::{ConnInfo, ProducerId, UnixMillis};
 use expect_test::expect_file;
-use flate2::read::GzDecoder;
 use rules::source::{FileId, SourceFile};
 use rules::syntax::{RuleFile, TestDecl};
-use rules::{Compilation, Identity, InputFile, Offline, Report};
+use rules::{Compilation, Identity, InputFile, Replay, Report, Summary};
+use rules_capture::{Decoder, unpacked};
 use rules_catalogue::{Catalogue, compile};
-use rules_engine::{Reason, RuleIndex, RuleSet};
-use serde::Deserialize;
-use serde_json::Value;
-
-/// When the first match begins: 2026-01-01T00:00:00Z.
-const START_MS: i64 = 1_767_225_600_000;
-
-/// Between the last event of a match and the beginning of the next one.
-const PAUSE_MS: i64 = 300_000;
+use rules_engine::RuleSet;
 
 /// Rules that must find something in the recording.
 const LEAST_FIRING: usize = 9;
@@ -125,27 +113,6 @@ fn the_guide_names_every_rule() {
     }
 }
 
-/// A line of the recording.
-#[derive(Deserialize)]
-struct Recorded {
-    #[serde(rename = "match")]
-    game: String,
-    /// Seconds since the match began.
-    t: f64,
-    player: String,
-    #[serde(rename = "type")]
-    kind: String,
-    fields: Value,
-}
-
-/// What became of one rule.
-#[derive(Default)]
-struct Count {
-    fired: u64,
-    players: BTreeSet<String>,
-    held_back: BTreeMap<Reason, u64>,
-}
-
 #[test]
 fn over_the_recording_they_fire_as_counted() {
     let Ok(path) = std::env::var("EDGE_EVENTS") else {
@@ -156,86 +123,42 @@ fn over_the_recording_they_fire_as_counted() {
     let compilation = compiled();
     let ir = compilation.rule_set().expect("there are no errors").clone();
     let set = Arc::new(RuleSet::load(ir, Arc::clone(compilation.catalogue())).expect("the engine takes them"));
-    let (events, counts) = run(&set, BufReader::new(GzDecoder::new(file)));
-    let firing = counts.values().filter(|count| count.fired > 0).count();
-    assert!(firing >= LEAST_FIRING, "only {firing} rules fire");
-    expect_file![root().join("recorded-counts.txt")].assert_eq(&table(&set, events, &counts));
-}
-
-/// Feeds every line; gives how many there were, and what became of each rule.
-fn run(set: &Arc<RuleSet>, lines: impl BufRead) -> (u64, BTreeMap<RuleIndex, Count>) {
-    let catalogue = set.catalogue();
-    let mut offline = Offline::new(Arc::clone(set));
-    let mut conns: BTreeMap<String, Arc<ConnInfo>> = BTreeMap::new();
-    let mut counts: BTreeMap<RuleIndex, Count> = BTreeMap::new();
-    let (mut events, mut game, mut begun, mut now) = (0, String::new(), START_MS, START_MS - PAUSE_MS);
-    for line in lines.lines() {
-        let line = line.expect("the recording is text");
-        let event: Recorded = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}\n{e}"));
-        if event.game != game {
-            begun = now + PAUSE_MS;
-            game.clone_from(&event.game);
-        }
-        now = begun + (event.t * 1000.0).round() as i64;
-        if event.kind == "match_joined" {
-            conns.insert(event.player.clone(), session(&event));
-        }
-        let conn = conns.get(&event.player).unwrap_or_else(|| panic!("{} joined no match", event.player));
-        let kind = catalogue.event_type_of_record(&event.kind).unwrap_or_else(|| panic!("no type for {line}"));
-        let payload = catalogue.encode_json(kind, &event.fields).unwrap_or_else(|e| panic!("{line}\n{e}"));
-        let at = UnixMillis(now);
-        let observed = offline.feed_payload(&event.player, kind.id, Bytes::from(payload), &Arc::clone(conn), at, at);
-        for rule in observed.fired {
-            let count = counts.entry(*rule).or_default();
-            count.fired += 1;
-            count.players.insert(event.player.clone());
-        }
-        for (rule, reason) in observed.suppressed {
-            *counts.entry(*rule).or_default().held_back.entry(*reason).or_default() += 1;
-        }
-        events += 1;
+    let mut replay = Replay::new(Arc::clone(&set));
+    let mut decoder = Decoder::new(Arc::clone(set.catalogue()));
+    let mut lines = Vec::new();
+    for captured in decoder.events(unpacked(BufReader::new(file)).expect("the recording can be read")) {
+        replay.take(captured.unwrap_or_else(|wrong| panic!("{path}: {wrong}")), &mut lines);
     }
-    (events, counts)
+    let summary = replay.summary();
+    assert_eq!((&summary.rejected[..], summary.duplicate), (&[][..], 0));
+    let ordered = lines.iter().filter(|b| **b == b'\n').count() as u64;
+    assert_eq!(ordered, summary.commands + summary.replies, "each command is a line");
+    let firing = summary.rules.iter().filter(|rule| rule.fired > 0).count();
+    assert!(firing >= LEAST_FIRING, "only {firing} rules fire");
+    expect_file![root().join("recorded-counts.txt")].assert_eq(&table(&summary));
 }
 
-/// The session that a player would have had.
-fn session(joined: &Recorded) -> Arc<ConnInfo> {
-    let text = |name: &str| Arc::from(joined.fields[name].as_str().unwrap_or_default());
-    Arc::new(ConnInfo {
-        sub: Arc::from(joined.player.as_str()),
-        producer: ProducerId([1; 16]),
-        region: text("region"),
-        build: text("build"),
-        platform: Arc::from("pc"),
-        ..ConnInfo::default()
-    })
-}
-
-fn table(set: &RuleSet, events: u64, counts: &BTreeMap<RuleIndex, Count>) -> String {
+fn table(summary: &Summary) -> String {
     let mut out = String::from(
         "# What the example rules find in the recorded matches, played one after another.\n\
          # Written by the test `over_the_recording_they_fire_as_counted` of rules/tests/examples.rs when UPDATE_EXPECT=1 is set.\n",
     );
-    let _ = writeln!(out, "events {events}\n");
-    let reasons = [Reason::Once, Reason::Cooldown, Reason::Shadow];
+    let _ = writeln!(out, "events {}\n", summary.events);
     let _ = writeln!(
         out,
         "{:<32} {:>6} {:>8} {:>8} {:>10} {:>8}",
         "rule", "fired", "players", "once", "cooldown", "shadow"
     );
-    let mut rules: Vec<_> = set.rules().map(|(at, info)| (format!("{}/{}", info.package, info.id), at)).collect();
-    rules.sort();
-    let none = Count::default();
-    for (name, at) in rules {
-        let count = counts.get(&at).unwrap_or(&none);
-        let held = reasons.map(|reason| count.held_back.get(&reason).copied().unwrap_or(0));
-        let other = count.held_back.values().sum::<u64>() - held.iter().sum::<u64>();
+    for rule in &summary.rules {
+        let held = ["once", "cooldown", "shadow"].map(|word| rule.suppressed.get(word).copied().unwrap_or(0));
+        let name = format!("{}/{}", rule.package, rule.rule);
+        let other = rule.suppressed.values().sum::<u64>() - held.iter().sum::<u64>();
         assert_eq!(
             other, 0,
             "{name} was held back for reasons that recorded events cannot give: {:?}",
-            count.held_back
+            rule.suppressed
         );
-        let (fired, players) = (count.fired, count.players.len());
+        let (fired, players) = (rule.fired, rule.players);
         let _ = writeln!(out, "{name:<32} {fired:>6} {players:>8} {:>8} {:>10} {:>8}", held[0], held[1], held[2]);
     }
     out

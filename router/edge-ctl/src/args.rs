@@ -40,6 +40,8 @@ pub(crate) enum Rules {
     Check(Sources),
     /// Run the tests that rule files contain.
     Test(Sources),
+    /// Run a capture of events through rules, offline, as the daemon would take it live.
+    Replay(Replay),
     /// Make a signed bundle.
     Build(Build),
     /// Send a bundle to the daemon and make it live.
@@ -62,6 +64,47 @@ pub(crate) struct Sources {
     /// Whose rules these are; part of every command's id, so keep it for ever.
     #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// A bundle; or a rule file, or a directory of them, which is compiled on the spot.
+    #[arg(value_name = "BUNDLE_OR_RULES")]
+    pub(crate) rules: PathBuf,
+    /// Captures, one after the other: JSON lines, gzip or not; `-` is standard input.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// Where the commands go, one JSON line each; replaced whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Other rules from a time of the capture on, e.g. `2026-01-01T02:00:00Z=new.bundle`; several in the order of time.
+    #[arg(long = "swap", value_name = "TIME=BUNDLE_OR_RULES", value_parser = swap)]
+    pub(crate) swaps: Vec<Swap>,
+    /// Public keys, one of which must have signed each bundle; without it nobody asks who signed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// For rules that are compiled: the directory of the catalogue's .proto files; by default as for `check`.
+    #[arg(long, env = "EDGE_CATALOGUE", value_name = "DIR")]
+    pub(crate) catalogue: Option<PathBuf>,
+    /// For rules that are compiled: whose they are; part of every command's id.
+    #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
+    pub(crate) tenant: String,
+}
+
+/// Rules that hold from a time on.
+#[derive(Clone, Debug)]
+pub(crate) struct Swap {
+    /// Milliseconds since 1970.
+    pub(crate) from_ms: i64,
+    pub(crate) rules: PathBuf,
+}
+
+fn swap(text: &str) -> Result<Swap, String> {
+    let parsed = text.split_once('=').and_then(|(time, rules)| {
+        let from_ms = rules_catalogue::parse_rfc3339(time)?.0;
+        Some(Swap { from_ms, rules: rules.into() }).filter(|_| !rules.is_empty())
+    });
+    parsed.ok_or_else(|| "write e.g. 2026-01-01T02:00:00Z=new.bundle".to_owned())
 }
 
 #[derive(Args, Debug)]

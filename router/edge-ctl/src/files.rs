@@ -56,10 +56,15 @@ fn take_in(path: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> anyhow::Result
 
 /// Reads a file of bounded size.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    read_up_to(path, MAX_FILE_BYTES)
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read_up_to(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
     let about = || format!("cannot read {}", path.display());
     let length = std::fs::metadata(path).with_context(about)?.len();
-    if length > MAX_FILE_BYTES {
-        bail!("{} has {length} bytes; limit {MAX_FILE_BYTES}", path.display());
+    if length > limit {
+        bail!("{} has {length} bytes; limit {limit}", path.display());
     }
     std::fs::read(path).with_context(about)
 }

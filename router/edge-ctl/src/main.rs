@@ -5,6 +5,7 @@ mod daemon_commands;
 mod failure;
 mod files;
 mod output;
+mod replay_command;
 mod rules_commands;
 
 use std::io::Write as _;
@@ -36,6 +37,7 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Rules(Rules::Check(sources)) => rules_commands::check(sources, out),
         Command::Rules(Rules::Test(sources)) => rules_commands::test(sources, out),
+        Command::Rules(Rules::Replay(args)) => replay_command::replay(args, out),
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
         Command::Rules(Rules::Explain(args)) => rules_commands::explain(args, out),

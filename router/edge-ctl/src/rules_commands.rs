@@ -46,7 +46,7 @@ fn run_tests(compilation: &Compilation, out: &mut Output) -> Result<(), Failure>
 }
 
 /// Prints the report; with errors that is the end.
-fn say_report(compilation: &Compilation, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn say_report(compilation: &Compilation, out: &mut Output) -> Result<(), Failure> {
     out.text(&compilation.to_text(out.color()))?;
     let report = compilation.report();
     if report.has_errors() {

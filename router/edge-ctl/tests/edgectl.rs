@@ -254,3 +254,71 @@ fn what_cannot_be_read_ends_with_three() {
     assert!(err.contains("--catalogue"), "{err}");
     assert_eq!(ran(&dir, &["rules", "chekc"]).0, 2);
 }
+
+const CAPTURE: &str = r#"{"at":1000,"player":"a","type":"PlayerDied","fields":{"level":4}}
+{"at":2000,"player":"a","type":"player_died","fields":{"level":5}}
+{"at":3000,"player":"b","type":"PlayerDied","fields":{"level":9}}
+"#;
+
+#[test]
+fn a_capture_is_replayed_through_rules_and_through_their_bundle_alike() {
+    let dir = project();
+    write(&dir, "events.jsonl", CAPTURE);
+    assert_eq!(ran(&dir, &["rules", "keygen", "-o", "key"]).0, 0);
+    let build = ["rules", "build", "eu", "-o", "x.bundle", "--key", "key.secret", "--revision", "7"];
+    assert_eq!(ran(&dir, &build).0, 0);
+    let (code, said, err) = ran(&dir, &["rules", "replay", "eu", "events.jsonl", "--out", "by-rules.jsonl"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    expect![[r#"
+        3 events of 2 senders over 2.0 s, rules of revision 0
+          2 commanded, 0 held back, 1 no match, 0 duplicate, 0 rejected
+          2 commands, 0 replies
+
+        rule      fired  players
+        eu.x/r        2        2
+    "#]]
+    .assert_eq(&said);
+    let by_bundle = ["--json", "rules", "replay", "x.bundle", "events.jsonl", "--out", "by-bundle.jsonl"];
+    let (code, said, _) = ran(&dir, &[&by_bundle[..], &["--keys", "key.public"]].concat());
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &said["commanded"], &said["rules"][0]["players"]), (0, &2.into(), &2.into()));
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(read("by-rules.jsonl").lines().count(), 2);
+    assert_eq!(read("by-rules.jsonl").replace(r#""revision":"0""#, r#""revision":"7""#), read("by-bundle.jsonl"));
+}
+
+#[test]
+fn rules_are_swapped_in_the_middle_of_a_capture() {
+    let dir = project();
+    write(&dir, "events.jsonl", CAPTURE);
+    std::fs::create_dir_all(dir.path().join("new")).unwrap();
+    write(&dir, "new/x.rules.yaml", &RULES.replace(">= params.level", ">= params.level + 5"));
+    write(&dir, "new/x.params.yaml", PARAMS);
+    let replay = ["--json", "rules", "replay", "eu", "events.jsonl", "--swap"];
+    let swapped = |swap: &str| ran(&dir, &[&replay[..], &[swap]].concat());
+    let (code, said, err) = swapped("1970-01-01T00:00:03Z=new");
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|why| panic!("{why}: {err}"));
+    assert_eq!((code, &said["commanded"], &said["no_match"]), (0, &1.into(), &2.into()));
+    let (code, _, err) = swapped("soon=new");
+    assert!(code == 2 && err.contains("write e.g. 2026-01-01T02:00:00Z=new.bundle"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_told_with_file_and_line() {
+    let dir = project();
+    write(&dir, "events.jsonl", &CAPTURE.replace("player_died", "player_dyed"));
+    write(&dir, "empty.jsonl", "\n");
+    write(&dir, "torn.bundle", "EDGEBNDL");
+    let wrong = |args: &[&str]| {
+        let (code, _, err) = ran(&dir, &[&["rules", "replay"][..], args, &["--out", "out.jsonl"]].concat());
+        assert_eq!(code, 3, "{err}");
+        assert!(!dir.path().join("out.jsonl").exists(), "no half of a file is left under its name");
+        err
+    };
+    let err = wrong(&["eu", "events.jsonl"]);
+    assert!(err.contains("events.jsonl: line 2: `type` is `player_dyed`"), "{err}");
+    assert!(wrong(&["eu", "empty.jsonl"]).contains("no event in the given captures"));
+    assert!(wrong(&["eu", "none.jsonl"]).contains("cannot read none.jsonl"));
+    assert!(wrong(&["torn.bundle", "events.jsonl"]).contains("torn.bundle: "));
+    assert!(wrong(&["none", "events.jsonl"]).contains("cannot read none"));
+}

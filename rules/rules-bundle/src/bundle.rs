@@ -168,13 +168,7 @@ impl VerifiedBundle {
         let bytes = bytes.into();
         let container = container::read(&bytes)?;
         let signers = signers(&container, trusted)?;
-        let (manifest, rest) =
-            postcard::take_from_bytes::<Manifest>(container.manifest).map_err(|_| RefuseError::Manifest)?;
-        debug_assert!(container.manifest.len() <= MAX_MANIFEST_BYTES, "the container bounds its sections");
-        let canonical = postcard::to_allocvec(&manifest).is_ok_and(|bytes| bytes == container.manifest);
-        if !rest.is_empty() || !canonical {
-            return Err(RefuseError::Manifest);
-        }
+        let manifest = manifest_of(&container)?;
         let digest = *blake3::hash(container.signed).as_bytes();
         Ok(VerifiedBundle { digest, signers, manifest, bytes })
     }
@@ -184,14 +178,7 @@ impl VerifiedBundle {
     /// # Errors
     /// See [`RefuseError`].
     pub fn load(&self) -> Result<LoadedBundle, RefuseError> {
-        let container = container::read(&self.bytes)?;
-        let catalogue = Catalogue::from_bytes(container.catalogue).map_err(RefuseError::Catalogue)?;
-        let rules = RuleSetIr::from_bytes(container.rules).map_err(RefuseError::RulesBytes)?;
-        agree(&self.manifest, &catalogue, &rules).map_err(|what| RefuseError::Contradiction { what })?;
-        let catalogue = Arc::new(catalogue);
-        let rule_set = RuleSet::load(rules, catalogue.clone()).map_err(RefuseError::Rules)?;
-        let (manifest, digest) = (self.manifest.clone(), self.digest);
-        Ok(LoadedBundle { manifest, digest, catalogue, rule_set: Arc::new(rule_set) })
+        load(&container::read(&self.bytes)?, self.manifest.clone(), self.digest)
     }
 
     /// What it says about itself.
@@ -213,6 +200,36 @@ impl VerifiedBundle {
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
+}
+
+impl LoadedBundle {
+    /// Reads a bundle whoever signed it, for tools that look at one on a desk. Shape and digests are checked, signatures are
+    /// not: never for what serves.
+    ///
+    /// # Errors
+    /// See [`RefuseError`].
+    pub fn unverified(bytes: &[u8]) -> Result<LoadedBundle, RefuseError> {
+        let container = container::read(bytes)?;
+        let manifest = manifest_of(&container)?;
+        load(&container, manifest, *blake3::hash(container.signed).as_bytes())
+    }
+}
+
+fn manifest_of(container: &Container<'_>) -> Result<Manifest, RefuseError> {
+    let (manifest, rest) =
+        postcard::take_from_bytes::<Manifest>(container.manifest).map_err(|_| RefuseError::Manifest)?;
+    debug_assert!(container.manifest.len() <= MAX_MANIFEST_BYTES, "the container bounds its sections");
+    let canonical = postcard::to_allocvec(&manifest).is_ok_and(|bytes| bytes == container.manifest);
+    if rest.is_empty() && canonical { Ok(manifest) } else { Err(RefuseError::Manifest) }
+}
+
+fn load(container: &Container<'_>, manifest: Manifest, digest: [u8; 32]) -> Result<LoadedBundle, RefuseError> {
+    let catalogue = Catalogue::from_bytes(container.catalogue).map_err(RefuseError::Catalogue)?;
+    let rules = RuleSetIr::from_bytes(container.rules).map_err(RefuseError::RulesBytes)?;
+    agree(&manifest, &catalogue, &rules).map_err(|what| RefuseError::Contradiction { what })?;
+    let catalogue = Arc::new(catalogue);
+    let rule_set = RuleSet::load(rules, catalogue.clone()).map_err(RefuseError::Rules)?;
+    Ok(LoadedBundle { manifest, digest, catalogue, rule_set: Arc::new(rule_set) })
 }
 
 fn signers(container: &Container<'_>, trusted: &TrustedKeys) -> Result<Vec<KeyId>, RefuseError> {

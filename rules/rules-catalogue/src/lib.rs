@@ -43,6 +43,7 @@ pub use model::{
 };
 pub use path::{FieldPath, PathError};
 pub use refusal::{PayloadError, Refusal};
+pub use time::{parse_rfc3339, rfc3339};
 pub use value::{Elements, Entries, FieldValue, Map, Repeated};
 
 /// The longest payload that any event type may allow. Bytes.

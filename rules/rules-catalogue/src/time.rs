@@ -3,6 +3,22 @@
 //! Comes in: text of rule tests and recordings, or seconds with nanoseconds. Goes out: the other of the two. The calendar
 //! is the proleptic Gregorian one, years 1 to 9999. Deliberately absent: time zones by name, leap seconds.
 
+use edge_event::UnixMillis;
+
+/// Milliseconds as RFC 3339 in UTC, always with three digits of fraction: e.g. `2026-03-01T09:30:00.250Z`. Years outside 1 to
+/// 9999 are clamped.
+pub fn rfc3339(time: UnixMillis) -> String {
+    let ms = time.0.clamp(-62_135_596_800_000, 253_402_300_799_999);
+    let whole = format_timestamp(ms.div_euclid(1000), 0);
+    format!("{}.{:03}Z", whole.trim_end_matches('Z'), ms.rem_euclid(1000))
+}
+
+/// The inverse of [`rfc3339`], with any zone and any fraction; what is finer than a millisecond is dropped. `None`: it is no time.
+pub fn parse_rfc3339(text: &str) -> Option<UnixMillis> {
+    let (seconds, nanos) = parse_timestamp(text)?;
+    Some(UnixMillis(seconds * 1000 + i64::from(nanos / 1_000_000)))
+}
+
 /// Seconds and nanoseconds as RFC 3339 in UTC, with 0, 3, 6 or 9 digits of fraction.
 pub(crate) fn format_timestamp(seconds: i64, nanos: i32) -> String {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));

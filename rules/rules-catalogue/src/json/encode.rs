@@ -99,6 +99,16 @@ impl Catalogue {
     /// # Errors
     /// See [`EncodeError`].
     pub fn encode_json(&self, event_type: &EventType, value: &Value) -> Result<Vec<u8>, EncodeError> {
+        let payload = self.encode_json_unchecked(event_type, value)?;
+        self.validate(event_type, &payload)?;
+        Ok(payload)
+    }
+
+    /// Like [`encode_json`](Catalogue::encode_json), whatever the limits: for a payload that admission is yet to judge.
+    ///
+    /// # Errors
+    /// See [`EncodeError`]; never its `Payload`.
+    pub fn encode_json_unchecked(&self, event_type: &EventType, value: &Value) -> Result<Vec<u8>, EncodeError> {
         let mut out = Writer::default();
         self.message_from_json(event_type.message, value, &mut out).map_err(|e| match e {
             EncodeError::Mismatch { field, expected, found } if field == THE_VALUE => {
@@ -106,7 +116,6 @@ impl Catalogue {
             }
             e => e,
         })?;
-        self.validate(event_type, &out.bytes)?;
         Ok(out.bytes)
     }
 
