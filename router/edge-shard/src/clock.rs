@@ -22,15 +22,14 @@ impl ShardClock {
         ShardClock { shown: wall.0, since: now }
     }
 
-    /// The shard's time. Follows the wall forward at once; while the wall is behind, runs at half speed until it has caught up.
+    /// The shard's time: the wall's, unless that is behind what was shown; then it runs at half speed until the wall has caught up.
+    /// So a wall that stands still is followed, too.
     pub(crate) fn tell(&mut self, now: Instant, wall: UnixMillis) -> UnixMillis {
-        let passed = now.saturating_duration_since(self.since).as_millis() as i64;
-        if passed == 0 && wall.0 <= self.shown {
-            return UnixMillis(self.shown); // `since` stays, so that calls closer than a millisecond add up
-        }
-        if wall.0 >= self.shown + passed / 2 {
+        if wall.0 >= self.shown {
             (self.shown, self.since) = (wall.0, now);
         } else {
+            // Calls closer than a millisecond add up.
+            let passed = now.saturating_duration_since(self.since).as_millis() as i64;
             // Only what was shown is used up of `since`, so that an odd millisecond is not lost at every call.
             self.shown += passed / 2;
             self.since += Duration::from_millis(passed as u64 / 2 * 2);
@@ -55,6 +54,17 @@ mod tests {
         assert_eq!(clock.tell(at(202_000), UnixMillis(242_000)), UnixMillis(242_000));
         // A step forward is followed at once.
         assert_eq!(clock.tell(at(203_000), UnixMillis(500_000)), UnixMillis(500_000));
+    }
+
+    /// A wall that is moved by hand, as where recorded events are played: what is dated by it must not drift.
+    #[test]
+    fn a_wall_that_stands_still_is_followed() {
+        let start = Instant::now();
+        let mut clock = ShardClock::new(start, UnixMillis(100));
+        for ms in 0..5_000 {
+            assert_eq!(clock.tell(start + Duration::from_millis(ms), UnixMillis(100)), UnixMillis(100));
+        }
+        assert_eq!(clock.tell(start + Duration::from_millis(5_000), UnixMillis(101)), UnixMillis(101));
     }
 
     #[test]
