@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::client::{Client, Handle};
-use crate::clock::{ClientClock, unix_ms};
+use crate::clock::{ClientClock, GivenClock, unix_ms};
 use crate::driver::drive;
 use crate::error::BuildError;
 use crate::journal::{Durability, Journal, Newborn};
@@ -51,6 +51,8 @@ pub struct ClientBuilder {
     idle_timeout: Duration,
     datagram_delay: Duration,
     bind: Option<SocketAddr>,
+    clock: Option<GivenClock>,
+    producer: Option<ProducerId>,
 }
 
 enum StateDir {
@@ -74,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) backoff_min: Duration,
     pub(crate) backoff_max: Duration,
     pub(crate) datagram_delay: Duration,
+    pub(crate) bind: Option<SocketAddr>,
 }
 
 impl ClientBuilder {
@@ -94,6 +97,8 @@ impl ClientBuilder {
             idle_timeout: Duration::from_secs(15),
             datagram_delay: Duration::from_millis(5),
             bind: None,
+            clock: None,
+            producer: None,
         }
     }
 
@@ -243,6 +248,21 @@ impl ClientBuilder {
         self
     }
 
+    /// Stamps events by a clock of the application's own, in milliseconds from any beginning: for a game whose time is not the
+    /// machine's, and for tools that play recorded events. It must never go back, and a client with a directory must go on with
+    /// it after a restart.
+    pub fn clock(mut self, read_ms: impl Fn() -> u64 + Send + Sync + 'static) -> ClientBuilder {
+        self.clock = Some(Arc::new(read_ms));
+        self
+    }
+
+    /// Names the producer of a client whose queue is in memory only; otherwise it is made at random. For tools that play recorded
+    /// events: numbers begin at 1, so a server that has seen the producer takes what comes for resends.
+    pub fn producer(mut self, producer: ProducerId) -> ClientBuilder {
+        self.producer = Some(producer);
+        self
+    }
+
     /// Opens the queue and starts the background tasks on the current tokio runtime. Does not wait for a connection.
     ///
     /// # Errors
@@ -253,12 +273,13 @@ impl ClientBuilder {
         if self.endpoints.is_empty() {
             return Err(BuildError::NoEndpoint);
         }
-        let newborn = Newborn { producer: new_producer(), created_unix_ms: unix_ms() };
+        let newborn = Newborn { producer: self.producer.unwrap_or_else(new_producer), created_unix_ms: unix_ms() };
         let state = self.state.as_ref().ok_or(BuildError::NoState)?;
         let durability = matches!(state, StateDir::Dir(_)).then_some(self.durability);
         let mut config = self.config(durability)?;
         let socket = quic::socket(self.bind)?;
         let (journal, outbox, clock, stats) = self.open_state(&mut config, newborn)?;
+        let clock = self.clock.clone().map_or(clock, ClientClock::Given);
         let shared = Arc::new(Shared::new(config, journal, outbox, clock, stats));
         let syncing = shared.waits_for_sync().then(|| runtime.spawn(sync_queue(Arc::clone(&shared))));
         runtime.spawn(drive(Arc::clone(&shared), socket));
@@ -303,6 +324,7 @@ impl ClientBuilder {
             backoff_min: self.backoff.0,
             backoff_max: self.backoff.1,
             datagram_delay: self.datagram_delay,
+            bind: self.bind,
         })
     }
 }

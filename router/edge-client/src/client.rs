@@ -57,11 +57,35 @@ impl Client {
         event_type: EventTypeId,
         payload: impl Into<Bytes>,
     ) -> Result<Seq, SendError> {
-        let payload = payload.into();
+        self.send_when_room(class, event_type, payload.into(), None).await
+    }
+
+    /// Like [`send`](Client::send), for an event that happened before: `happened_ms` is when, by the clock that the client stamps
+    /// events with (see [`ClientBuilder::clock`]). The server takes no event for later than its arrival.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    pub async fn send_happened(
+        &self,
+        class: Class,
+        event_type: EventTypeId,
+        payload: impl Into<Bytes>,
+        happened_ms: u64,
+    ) -> Result<Seq, SendError> {
+        self.send_when_room(class, event_type, payload.into(), Some(happened_ms)).await
+    }
+
+    async fn send_when_room(
+        &self,
+        class: Class,
+        event_type: EventTypeId,
+        payload: Bytes,
+        happened_ms: Option<u64>,
+    ) -> Result<Seq, SendError> {
         loop {
             // Before trying, so that room made in between is not missed.
             let room = self.0.shared.room.notified();
-            match self.0.shared.try_send(class, event_type, payload.clone()) {
+            match self.0.shared.try_send(class, event_type, payload.clone(), happened_ms) {
                 Err(SendError::Full { .. }) => room.await,
                 other => return other,
             }
@@ -73,7 +97,13 @@ impl Client {
     /// # Errors
     /// Any [`SendError`].
     pub fn try_send(&self, class: Class, event_type: EventTypeId, payload: impl Into<Bytes>) -> Result<Seq, SendError> {
-        self.0.shared.try_send(class, event_type, payload.into())
+        self.0.shared.try_send(class, event_type, payload.into(), None)
+    }
+
+    /// Lets the connection go at once, with whatever is on the way, and makes another one from a fresh socket: for an application
+    /// that knows that its network has changed. What has no receipt is sent again.
+    pub fn reconnect(&self) {
+        self.0.shared.renew.notify_one();
     }
 
     /// Packs an event into a datagram, which leaves when it is full or after a few milliseconds. It may be lost.

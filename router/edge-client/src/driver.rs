@@ -2,7 +2,7 @@
 //!
 //! It opens a link, gives it its tasks, and waits for the link's end or for MOVE. After an end it asks the [`verdict`] whether
 //! and when to try again; for MOVE it opens the new link while the old one goes on, and lets the old one go when the new one
-//! has its WELCOME.
+//! has its WELCOME. Where the application asks for another connection, the old one goes first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::backoff::Backoff;
 use crate::error::{LinkError, StopReason};
 use crate::flow::Notice;
 use crate::link::Link;
+use crate::quic;
 use crate::reader::{Credit, read};
 use crate::shared::Shared;
 use crate::verdict::{Verdict, verdict};
@@ -50,6 +51,8 @@ struct Active {
 enum Followed {
     Ended(LinkError),
     Moved(Move),
+    /// The application wants another connection.
+    Renewed,
 }
 
 /// Runs until the client quits or has to give up.
@@ -95,6 +98,13 @@ impl Driver {
                         self.turn = self.turn.wrapping_add(1);
                     }
                     wanted = moved.endpoints.into();
+                }
+                Followed::Renewed => {
+                    self.let_go().await;
+                    if let Err(error) = quic::move_socket(&self.socket, self.shared.config.bind) {
+                        // The old one is as good, or the next attempt says why not.
+                        tracing::warn!(%error, "no fresh socket");
+                    }
                 }
                 Followed::Ended(error) => {
                     if let Err(reason) = self.after_end(&error).await {
@@ -159,6 +169,7 @@ impl Driver {
         tokio::select! {
             biased;
             Some(moved) = active.moves.recv() => Followed::Moved(moved),
+            () = self.shared.renew.notified() => Followed::Renewed,
             ended = active.tasks.join_next() => {
                 let error = ended.expect("a link has tasks").unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
                 // Several tasks see a connection's end; what the connection itself says is the reason.

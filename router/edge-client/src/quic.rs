@@ -3,7 +3,8 @@
 //! What comes in: certificates and timeouts. What goes out: quinn's configuration, tuned for a peer that opens no stream and
 //! sends no datagram, so that little has to be kept for it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,12 +63,23 @@ fn transport(idle_timeout: Duration) -> quinn::TransportConfig {
     transport
 }
 
+/// What is bound where nobody says: a machine without IPv6 still has IPv4.
+const ANY: [SocketAddr; 2] =
+    [SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0), SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)];
+
 pub(crate) fn socket(bind: Option<SocketAddr>) -> Result<quinn::Endpoint, BuildError> {
-    let any: [SocketAddr; 2] = [(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()];
     let opened = match bind {
         Some(address) => quinn::Endpoint::client(address),
-        // A machine without IPv6 still has IPv4.
-        None => quinn::Endpoint::client(any[0]).or_else(|_| quinn::Endpoint::client(any[1])),
+        None => quinn::Endpoint::client(ANY[0]).or_else(|_| quinn::Endpoint::client(ANY[1])),
     };
     opened.map_err(BuildError::Socket)
+}
+
+/// Moves the endpoint to a fresh socket, which has another port where the client did not ask for one.
+pub(crate) fn move_socket(endpoint: &quinn::Endpoint, bind: Option<SocketAddr>) -> io::Result<()> {
+    let socket = match bind {
+        Some(address) => UdpSocket::bind(address)?,
+        None => UdpSocket::bind(ANY[0]).or_else(|_| UdpSocket::bind(ANY[1]))?,
+    };
+    endpoint.rebind(socket)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) dirty: Notify,
     /// A datagram has begun.
     pub(crate) datagram: Notify,
+    /// The connection is to be made anew.
+    pub(crate) renew: Notify,
     /// Highest receipts.
     pub(crate) receipts: watch::Sender<[Seq; CLASSES]>,
     pub(crate) gate: watch::Sender<Gate>,
@@ -111,6 +113,7 @@ impl Shared {
             room: Notify::new(),
             dirty: Notify::new(),
             datagram: Notify::new(),
+            renew: Notify::new(),
             receipts: watch::Sender::new(receipts),
             gate: watch::Sender::new(Gate::Open),
             ended: watch::Sender::new(false),
@@ -125,7 +128,14 @@ impl Shared {
 
     // --- the caller's side
 
-    pub(crate) fn try_send(&self, class: Class, event_type: EventTypeId, payload: Bytes) -> Result<Seq, SendError> {
+    /// `happened_ms`: by the client's clock; `None`: now.
+    pub(crate) fn try_send(
+        &self,
+        class: Class,
+        event_type: EventTypeId,
+        payload: Bytes,
+        happened_ms: Option<u64>,
+    ) -> Result<Seq, SendError> {
         self.check_gate()?;
         let (len, max) = (payload.len(), self.config.event_payload_bytes_max);
         if len > max {
@@ -141,7 +151,8 @@ impl Shared {
         if seq.0 > varint::MAX {
             return Err(SendError::Stopped(StopReason::SeqsExhausted(class)));
         }
-        let event = EventFrame { seq, event_type, client_ms: state.clock.now_ms(), payload };
+        let client_ms = happened_ms.unwrap_or_else(|| state.clock.now_ms()).min(varint::MAX);
+        let event = EventFrame { seq, event_type, client_ms, payload };
         if let Some(journal) = &mut state.journal {
             journal.append_event(&state.outbox, class, &event)?;
         }

@@ -419,3 +419,39 @@ async fn settings_are_checked() {
     let long = server.client().platform("p".repeat(33));
     assert_eq!(started(long).to_string(), "frame not encoded: Hello.platform has 33 bytes of at most 32: shorten it");
 }
+
+/// The application knows that its network has changed: what was on the way is sent again from another port, in order.
+#[tokio::test]
+async fn reconnects_when_it_is_told_to() {
+    let server = Server::start(Script { receipts: false, ..Script::default() });
+    let client = server.client().start().expect("starts");
+    let mut notices = client.notices();
+    let connected = |n: Notice| matches!(n, Notice::Connected { .. }).then_some(());
+    send_all(&client, C0, 1..=10).await;
+    notice(&mut notices, connected).await;
+    server.until("the first ten", |seen| seen.events.len() == 10).await;
+    client.reconnect();
+    notice(&mut notices, connected).await;
+    server.until("them again", |seen| seen.events.len() == 20).await;
+    let stats = client.stats();
+    assert_eq!((stats.sessions, stats.reconnects, stats.resent), (2, 1, 10));
+    let seen = server.seen();
+    assert!(seen.events[..10].iter().zip(&seen.events[10..]).all(|((_, _, a), (_, _, b))| a == b), "resends are equal");
+}
+
+/// Recorded events are played: the application brings clock, stamps and the producer's name.
+#[tokio::test]
+async fn stamps_and_producer_may_be_the_applications() {
+    let server = Server::start(Script::default());
+    let producer = edge_client::ProducerId([9; 16]);
+    let client = server.client().producer(producer).clock(|| 5_000).start().expect("starts");
+    assert_eq!(client.producer(), producer);
+    let seq = client.send_happened(C0, KIND, vec![1], 4_321).await.expect("taken");
+    let now = client.send(C0, KIND, vec![2]).await.expect("taken");
+    client.wait_receipt(C0, now).await.expect("receipted");
+    client.close(PATIENCE).await;
+    let seen = server.seen();
+    let stamps: Vec<_> = seen.events.iter().map(|(_, _, event)| (event.seq, event.client_ms)).collect();
+    assert_eq!(stamps, [(seq, 4_321), (now, 5_000)]);
+    assert_eq!((seen.hellos[0].producer, seen.hellos[0].client_ms), (producer, 5_000));
+}
