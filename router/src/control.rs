@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use edge_admin::{Loaded, Refusal, Request, Response, ShardStatus, SinkStatus, SpoolStatus, Status};
 use edge_config::Config;
 use edge_door::Clock;
-use edge_io::SystemClock;
+use edge_io::ProcessClock;
 use edge_session::MoveTo;
 use edge_shard::{Gate, Serving};
 use edge_spool::Health;
@@ -69,6 +69,7 @@ pub(crate) struct Control {
     pub(crate) overview: Overview,
     pub(crate) pulses: Pulses,
     pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) clock: ProcessClock,
     /// Told when a drain has ended and every shard was told to stop.
     pub(crate) voice: Sender<Word>,
 }
@@ -97,7 +98,7 @@ struct Draining {
 /// The actor's running state.
 struct Desk {
     control: Control,
-    clock: SystemClock,
+    clock: ProcessClock,
     adoption: Option<Adoption>,
     /// Replaced sets that somebody may still look at. They are freed here, when nobody does any more.
     retired: Vec<Arc<Serving>>,
@@ -115,7 +116,8 @@ struct Desk {
 impl Control {
     /// Runs until [`Ask::End`].
     pub(crate) async fn run(self, pulse: Arc<Pulse>) {
-        let mut desk = Desk::new(self, pulse.clone(), SystemClock);
+        let clock = self.clock.clone();
+        let mut desk = Desk::new(self, pulse.clone(), clock);
         let mut due = tokio::time::Instant::now();
         loop {
             pulse.beat(desk.clock.now());
@@ -137,7 +139,7 @@ impl Control {
 }
 
 impl Desk {
-    fn new(control: Control, pulse: Arc<Pulse>, clock: SystemClock) -> Desk {
+    fn new(control: Control, pulse: Arc<Pulse>, clock: ProcessClock) -> Desk {
         let now = clock.now();
         let shards = control.shards.len();
         let watch = Watch::of_one(control.pulses.clone(), pulse, watch_thread::NAME, now);

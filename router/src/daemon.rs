@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use edge_config::Door;
 use edge_door::{Clock, Entropy};
 use edge_event::{ShardId, StartEpoch};
-use edge_io::{Choice, Directory, SystemClock, SystemEntropy, UdpOpener, UdpOptions};
+use edge_io::{Choice, Directory, ProcessClock, SystemEntropy, UdpOpener, UdpOptions};
 use edge_session::Sessions;
 use edge_shard::{Parts, Restored};
 use edge_spool::Recovered;
@@ -66,12 +66,12 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Takes every port and directory, recovers the spool, and only then lets the first packet in.
+    /// Takes every port and directory, recovers the spool, and only then lets the first packet in. Every thread lives by `clock`.
     ///
     /// # Errors
     /// What the operator must mend: a port or directory that is taken, a spool that cannot be read, an interface that the
     /// kernel refuses. Threads that run already go on: it is for the process to end.
-    pub(crate) fn start(settings: Settings) -> Result<Daemon> {
+    pub(crate) fn start(settings: Settings, clock: &ProcessClock) -> Result<Daemon> {
         let Settings { config, tls, keys, verifier, deny, mut bundles, bundle } = settings;
         let started = Instant::now();
         let config = Arc::new(config);
@@ -95,6 +95,7 @@ impl Daemon {
             config: config.spool.config.clone(),
             links: spool_links,
             desk: spool.clone(),
+            clock: clock.clone(),
             recovery,
         };
         threads.spawn("spool", move |pulse| spool_thread.run(pulse).map_err(Into::into))?;
@@ -110,7 +111,9 @@ impl Daemon {
         let forward = Arc::new(ForwardDesk::default());
         let forward_thread =
             ForwardThread::open(&config, &recovered, spool.clone(), spool_bell.clone(), forward.clone(), directory)?;
-        threads.spawn("forward", move |pulse| forward_thread.run(&pulse).map_err(Into::into))?;
+        // Recorded time leaps while commands are on their way, and by it they would expire; to the upstream none passes.
+        let forward_clock = clock.unmoved();
+        threads.spawn("forward", move |pulse| forward_thread.run(&forward_clock, &pulse).map_err(Into::into))?;
 
         let serving = bundle.serving().clone();
         let published = Arc::new(Published::new(serving.clone()));
@@ -129,7 +132,7 @@ impl Daemon {
             wakers.push(opener.waker());
             let mut seed = [0; 32];
             entropy.fill(&mut seed);
-            let now = SystemClock.now();
+            let now = clock.now();
             let sessions =
                 Sessions::new(session_config.clone(), tls.clone(), &keys, shard, shards, verifier.clone(), &seed, now)?;
             let parts = Parts {
@@ -144,7 +147,7 @@ impl Daemon {
                 hash_seed,
             };
             let (choice, core, voice) = (choice(config.listen.door), cores[i], threads.voice());
-            let thread = ShardThread { parts, opener, choice, links, board, core, voice };
+            let thread = ShardThread { parts, opener, choice, links, board, core, clock: clock.clone(), voice };
             threads.spawn(&format!("{SHARD}{i}"), move |pulse| thread.run(pulse).map_err(Into::into))?;
         }
         let udp_doors = threads.await_open(shards)?;
@@ -167,6 +170,7 @@ impl Daemon {
             },
             pulses: threads.pulses(),
             asks: asks_in,
+            clock: clock.clone(),
             voice: threads.voice(),
         };
         let ControlDoors { http: listener, socket } = doors;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cast (certificate, keys) -> stage (the daemon, in a fresh folder) -> roles -> troupe (clients, real QUIC)
+//!     (a recording by its own clock: score -> conductor -> the same clients, step by step)
 //!     -> figures, looked at while it plays -> everything receipted, drained -> summary, verdict
 //! ```
 //!
@@ -10,17 +11,20 @@
 //! ask for what cannot be. Deliberately absent: a second way to start a daemon; this one starts as `run` does.
 
 mod cast;
+mod conductor;
 mod course;
 mod dice;
 mod embedded;
 mod export;
 mod figures;
+mod given;
 mod lines;
 mod lobby;
 mod mix;
 mod players;
 mod recorded;
 mod roles;
+mod score;
 mod script;
 mod stage;
 mod summary;
@@ -35,13 +39,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use edge_door::{Clock as _, Entropy as _};
-use edge_io::{SystemClock, SystemEntropy};
+use edge_io::{ProcessClock, SystemClock, SystemEntropy};
 use rules_catalogue::Catalogue;
 
 use cast::Cast;
+use conductor::Conductor;
 use figures::Figures;
+use given::{Given, Swap};
 use players::{Role, Troupe};
-use stage::Stage;
+use score::Score;
+use stage::{Stage, Terms};
 use summary::{OnDisk, Play, Summary};
 use watch::{Show, Watch};
 
@@ -66,6 +73,22 @@ pub(crate) struct Options {
     /// Send the recording's camera, selection and control-group events reliably, too.
     #[arg(long, requires = "events")]
     all_reliable: bool,
+    /// Play the recording by its own clock: every event goes reliably and is dated as recorded, for clients and daemon alike, so that
+    /// windows and cooldowns see recorded time, and what is ordered equals `edgectl rules replay` of the same file.
+    #[arg(long, requires = "events", conflicts_with_all = ["speed", "all_reliable"])]
+    recorded_time: bool,
+    /// With --recorded-time: how often each player's connection is dropped in the middle, with whatever is on the way.
+    #[arg(long, value_name = "N", requires = "recorded_time", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    reconnects: u32,
+    /// Play a recording to these rules instead of the demo's own: a signed bundle.
+    #[arg(long, value_name = "FILE", requires_all = ["events", "keys"])]
+    bundle: Option<PathBuf>,
+    /// The public keys, one of which signed the bundle.
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    keys: Option<PathBuf>,
+    /// With --recorded-time: load another bundle before the first event at a time, e.g. `2026-01-01T02:00:00Z=new.bundle`.
+    #[arg(long = "swap", value_name = "TIME=FILE", requires_all = ["recorded_time", "bundle"], value_parser = given::swap)]
+    swaps: Vec<Swap>,
     /// Lines of text, even on a terminal.
     #[arg(long)]
     no_tui: bool,
@@ -96,6 +119,14 @@ struct Plan {
     roles: Vec<Role>,
     /// Of a recording.
     events: Option<u64>,
+    given: Option<Given>,
+    by_clock: Option<ByClock>,
+}
+
+/// What a recording needs that is played by its own clock.
+struct ByClock {
+    score: Score,
+    swaps: Vec<(i64, Vec<u8>)>,
 }
 
 /// Plays the demo, or writes the folder.
@@ -135,9 +166,26 @@ fn write(directory: &Path) -> Result<()> {
 impl Plan {
     /// Decides who plays what; reads a recording whole, so that what is wrong with it is told before anything starts.
     fn new(options: &Options) -> Result<Plan> {
-        let catalogue = embedded::catalogue();
+        let given = match (&options.bundle, &options.keys) {
+            (Some(bundle), Some(keys)) => Some(Given::read(bundle, keys)?),
+            _ => None,
+        };
+        let catalogue = given.as_ref().map_or_else(embedded::catalogue, |given| given.catalogue.clone());
+        let mut by_clock = None;
         let mut play = Play { speed: options.speed, file: options.events.clone(), ..Play::default() };
         let (roles, events) = match &options.events {
+            Some(path) if options.recorded_time => {
+                say_aside(&format!("reading {}", path.display()));
+                let events = recorded::read_dated(path, &catalogue)?;
+                let (roles, count) = (roles::conducted(&events), events.len() as u64);
+                say_aside(&format!("{} events of {} senders", figures::grouped(count), roles.len()));
+                (play.mode, play.players, play.recorded_time) = ("recorded", roles.len() as u64, true);
+                let swaps = given.as_ref().map_or(Ok(Vec::new()), |given| given.swaps(&options.swaps))?;
+                let times: Vec<i64> = swaps.iter().map(|(from, _)| *from).collect();
+                let score = Score::new(events, &catalogue, options.reconnects, &times)?;
+                by_clock = Some(ByClock { score, swaps });
+                (roles, Some(count))
+            }
             Some(path) => {
                 say_aside(&format!("reading {}", path.display()));
                 let recorded = recorded::read(path, &catalogue)?;
@@ -154,13 +202,22 @@ impl Plan {
                 (roles::simulated(&catalogue, seed, options.players, speed)?, None)
             }
         };
-        Ok(Plan { catalogue, play, roles, events })
+        Ok(Plan { catalogue, play, roles, events, given, by_clock })
     }
 
     /// Says whether every promise was kept.
     fn play(mut self, options: &Options) -> Result<bool> {
         let cast = Arc::new(Cast::make()?);
-        let stage = Stage::open(&cast, &self.catalogue, self.play.speed.is_none_or(|speed| speed >= WIDE_FROM))?;
+        let (clock, hand) = match &self.by_clock {
+            Some(ByClock { score, .. }) => {
+                let (clock, hand) = ProcessClock::by_hand(score.begins_at());
+                (clock, Some(hand))
+            }
+            None => (ProcessClock::default(), None),
+        };
+        let wide = self.play.speed.is_none_or(|speed| speed >= WIDE_FROM);
+        let terms = Terms { wide, at_once: self.by_clock.is_some(), clock: clock.clone() };
+        let stage = Stage::open(&cast, self.given.as_ref(), &terms)?;
         self.play.directory = stage.directory.clone();
         let show = Show::new(!options.no_tui && !options.json && std::io::stdout().is_terminal(), options.json);
         if !show.is_view() {
@@ -171,11 +228,16 @@ impl Plan {
         let runtime = players_runtime()?;
         let mut watch = Watch::new(&runtime, &stage, self.events)?;
         let entered = runtime.enter();
-        let mut troupe = Troupe::gather(&cast, stage.daemon.address(), *self.catalogue.digest(), self.roles)?;
+        let mut troupe = Troupe::gather(&cast, &clock, stage.daemon.address(), *self.catalogue.digest(), self.roles)?;
         drop(entered);
         runtime.block_on(troupe.connected())?;
         let entered = runtime.enter();
-        troupe.begin(self.play.speed.is_none());
+        match (self.by_clock, hand) {
+            (Some(ByClock { score, swaps }), Some(hand)) => {
+                troupe.begin_conducted(Conductor { score, hand, swaps, asks: stage.daemon.asks() });
+            }
+            _ => troupe.begin(self.play.speed.is_none()),
+        }
         drop(entered);
         watch.until_end(show, &self.play.headline(), &troupe, play_for)?;
 

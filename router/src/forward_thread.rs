@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use edge_door::{Clock, Disk};
 use edge_event::{Position, StartEpoch, UnixMillis};
 use edge_io::wake::Sleeper;
-use edge_io::{Directory, PlainDisk, SystemClock};
+use edge_io::{Directory, PlainDisk, ProcessClock};
 use edge_sink_file::FileSink;
 use edge_spool::{Item, ReadError, Reader, Recovered};
 use edge_upstream::{Forwarder, Sink};
@@ -150,10 +150,9 @@ impl ForwardThread {
     ///
     /// # Errors
     /// The thread has nothing to sleep on. Commands stay in the spool.
-    pub(crate) fn run(mut self, pulse: &Pulse) -> io::Result<()> {
+    pub(crate) fn run(mut self, clock: &ProcessClock, pulse: &Pulse) -> io::Result<()> {
         let mut sleeper = Sleeper::new()?;
         self.spool.forward_bell.install(sleeper.waker());
-        let clock = SystemClock;
         while !self.desk.stop.load(Ordering::Acquire) {
             let now = clock.now();
             pulse.beat(now);

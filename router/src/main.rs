@@ -42,6 +42,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use edge_config::Config;
 use edge_door::Clock;
+use edge_io::ProcessClock;
 
 use crate::daemon::Daemon;
 use crate::settings::Settings;
@@ -92,7 +93,8 @@ fn run(path: &std::path::Path, check_config: bool) -> ExitCode {
         Err(problems) => return wrong(&problems),
     };
     logging::start(&config.log);
-    let settings = match Settings::load(config, edge_io::SystemClock.unix_millis()) {
+    let clock = ProcessClock::default();
+    let settings = match Settings::load(config, clock.unix_millis()) {
         Ok(settings) => settings,
         Err(problems) => return wrong(&problems),
     };
@@ -100,7 +102,7 @@ fn run(path: &std::path::Path, check_config: bool) -> ExitCode {
         tracing::info!(path = %path.display(), revision = settings.bundle.serving().rules.revision(), "the config is good");
         return ExitCode::SUCCESS;
     }
-    match serve(settings) {
+    match serve(settings, &clock) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             tracing::error!(why = format!("{why:#}"), "ended");
@@ -109,9 +111,9 @@ fn run(path: &std::path::Path, check_config: bool) -> ExitCode {
     }
 }
 
-fn serve(settings: Settings) -> anyhow::Result<()> {
+fn serve(settings: Settings, clock: &ProcessClock) -> anyhow::Result<()> {
     let signals = signals::block()?;
-    let daemon = Daemon::start(settings)?;
+    let daemon = Daemon::start(settings, clock)?;
     signals.forward_to(daemon.asks(), daemon.hurry())?;
     daemon.wait().map(drop)
 }

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use edge_door::{Clock, SendMeta, Udp};
 use edge_event::{ShardId, UnixMillis};
-use edge_io::{Choice, SystemClock, UdpCounts, UdpOpener};
+use edge_io::{Choice, ProcessClock, UdpCounts, UdpOpener};
 use edge_session::Arrival;
-use edge_shard::{Parts, Shard};
+use edge_shard::{Forward, Parts, Shard};
 
 use crate::board::{Order, Report, ShardBoard, ShardFigures};
 use crate::fabric::ShardLinks;
@@ -44,6 +44,7 @@ pub(crate) struct ShardThread {
     pub(crate) links: ShardLinks,
     pub(crate) board: ShardBoard,
     pub(crate) core: Option<usize>,
+    pub(crate) clock: ProcessClock,
     /// Told once, when the socket is open.
     pub(crate) voice: Sender<Word>,
 }
@@ -54,7 +55,7 @@ struct Loop {
     udp: Arc<UdpCounts>,
     links: ShardLinks,
     board: ShardBoard,
-    clock: SystemClock,
+    clock: ProcessClock,
     pulse: Arc<Pulse>,
     /// The publication that the shard serves.
     published: u64,
@@ -73,7 +74,7 @@ impl ShardThread {
     /// # Errors
     /// The socket cannot be opened or is lost.
     pub(crate) fn run(self, pulse: Arc<Pulse>) -> io::Result<()> {
-        let ShardThread { parts, opener, choice, links, board, core, voice } = self;
+        let ShardThread { parts, opener, choice, links, board, core, clock, voice } = self;
         if let Some(core) = core
             && let Err(why) = edge_io::thread::pin_to_core(core)
         {
@@ -83,7 +84,6 @@ impl ShardThread {
         tracing::info!(shard = links.shard.0, door = chosen.door, why = %chosen.why, "socket open");
         let _ = voice.send(Word::Open { shard: links.shard, door: chosen.door, why: chosen.why });
         links.doorbells[usize::from(links.shard.0)].install(door.waker());
-        let clock = SystemClock;
         let now = clock.now();
         let shard = Shard::new(parts, now, UnixMillis(clock.unix_millis()));
         let mut this = Loop {
@@ -153,9 +153,10 @@ impl Loop {
         let mut any = false;
         for _ in 0..RECEIVE_ROUNDS {
             let now = self.clock.now();
-            let wall = UnixMillis(self.clock.unix_millis());
-            let shard = &mut self.shard;
+            let (shard, clock) = (&mut self.shard, &self.clock);
             let runs = self.door.recv(&mut |meta, run| {
+                // Read after the packets came: nothing in them can have happened later than they arrived.
+                let wall = UnixMillis(clock.unix_millis());
                 let arrival = Arrival { remote: meta.remote, local_ip: meta.local_ip, ecn: meta.ecn };
                 for datagram in run.chunks(meta.stride.max(1)) {
                     // Each in memory of its own: a peer who makes us keep one packet must not make us keep the packets that
@@ -245,6 +246,11 @@ impl Loop {
                     return any;
                 }
                 let Ok(message) = ring.pop() else { break };
+                // What is in a packet may have happened since this turn began.
+                let wall = match message {
+                    Forward::Packet(_) => UnixMillis(self.clock.unix_millis()),
+                    _ => wall,
+                };
                 self.shard.handle_forward(now, wall, ShardId(peer as u16), message);
                 any = true;
             }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use edge_door::{Clock, Disk, Entropy};
 use edge_event::{Position, ShardId, SpoolUuid, UnixMillis};
-use edge_io::{Choice, Directory, SystemClock, SystemEntropy, Turn};
+use edge_io::{Choice, Directory, ProcessClock, SystemEntropy, Turn};
 use edge_shard::ToSpool;
 use edge_spool::{AppendError, Config, Health, RecoverError, Recovered, Spool, Status};
 
@@ -69,6 +69,7 @@ pub(crate) struct SpoolThread {
     pub(crate) config: Config,
     pub(crate) links: SpoolLinks,
     pub(crate) desk: Arc<SpoolDesk>,
+    pub(crate) clock: ProcessClock,
     pub(crate) recovery: RecoverySender,
 }
 
@@ -76,7 +77,7 @@ struct Writer {
     spool: Spool,
     links: SpoolLinks,
     desk: Arc<SpoolDesk>,
-    clock: SystemClock,
+    clock: ProcessClock,
     pulse: Arc<Pulse>,
     figures: SpoolFigures,
     shown: Instant,
@@ -98,21 +99,21 @@ impl SpoolThread {
     /// # Errors
     /// The thread's own sleep fails, or `io_uring` was demanded and is refused. Or it was told to stop and the disk had failed before.
     pub(crate) fn run(self, pulse: Arc<Pulse>) -> io::Result<()> {
-        let SpoolThread { directory, choice, config, links, desk, recovery } = self;
+        let SpoolThread { directory, choice, config, links, desk, clock, recovery } = self;
         let sleeper = edge_io::wake::Sleeper::new()?;
         links.bell.install(sleeper.waker());
-        let clock = SystemClock;
         let mut fresh = [0; 16];
         SystemEntropy.fill(&mut fresh);
         let door = std::cell::Cell::new("");
         let shown = desk.clone();
-        let mut start = Some((links, desk, recovery, pulse));
+        let mut start = Some((links, desk, clock, recovery, pulse));
         let mut writer: Option<Writer> = None;
         let turn = |disk: &mut dyn Disk| {
             if let Some(writer) = &mut writer {
                 return writer.turn(disk);
             }
-            let (links, desk, recovery, pulse) = start.take().expect("INVARIANT: a failed start ends the thread");
+            let (links, desk, clock, recovery, pulse) =
+                start.take().expect("INVARIANT: a failed start ends the thread");
             let now = UnixMillis(clock.unix_millis());
             match Spool::recover(disk, &config, SpoolUuid(fresh), now) {
                 Ok((spool, recovered)) => {
@@ -150,7 +151,7 @@ impl Writer {
         spool: Spool,
         links: SpoolLinks,
         desk: Arc<SpoolDesk>,
-        clock: SystemClock,
+        clock: ProcessClock,
         pulse: Arc<Pulse>,
         door: &'static str,
     ) -> Writer {
@@ -159,6 +160,7 @@ impl Writer {
             spool,
             links,
             desk,
+            shown: clock.now(),
             clock,
             pulse,
             figures: SpoolFigures {
@@ -167,7 +169,6 @@ impl Writer {
                 at_cut: vec![(0, 0); shards],
                 ..SpoolFigures::default()
             },
-            shown: clock.now(),
             is_cut: false,
             in_flight: 0,
             awaited_since: None,

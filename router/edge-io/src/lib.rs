@@ -25,7 +25,7 @@ mod udp;
 pub mod wake;
 
 pub use choice::{Choice, Chosen};
-pub use clock::SystemClock;
+pub use clock::{ProcessClock, SystemClock, WallHand};
 pub use disk::{Directory, OpenError, PlainDisk, Turn, UringDisk, run_disk};
 pub use entropy::SystemEntropy;
 pub use udp::{UdpCounts, UdpDoor, UdpOpener, UdpOptions, open_udp};

@@ -30,7 +30,7 @@ fn stand() -> Stand {
     let Settings { config, mut bundles, bundle, .. } = settings;
     let published = Arc::new(Published::new(bundles.accept(bundle)));
     let (shards, desks) = (0..2).map(|_| board::make(&published)).unzip();
-    let clock = SystemClock;
+    let clock = ProcessClock::default();
     let (voice, words) = channel();
     let pulses = Pulses::new(clock.now());
     let control = Control {
@@ -48,13 +48,14 @@ fn stand() -> Stand {
         },
         pulses: pulses.clone(),
         asks: mpsc::channel(1).1,
+        clock: clock.clone(),
         voice,
     };
     Stand { desk: Desk::new(control, pulses.add("control"), clock), shards, words, stats, _folder: folder }
 }
 
 fn stats(settings: &Settings) -> ShardStats {
-    let (shard, shards, now) = (ShardId(0), 2, SystemClock.now());
+    let (shard, shards, now) = (ShardId(0), 2, ProcessClock::default().now());
     let (config, verifier) = (Arc::new(settings.config.session.clone()), settings.verifier.clone());
     let sessions =
         Sessions::new(config, settings.tls.clone(), &settings.keys, shard, shards, verifier, &[0; 32], now).unwrap();

@@ -66,6 +66,18 @@ pub(crate) fn write(dir: &Path, cast: &Cast, catalogue: &Catalogue, now_unix_ms:
     make(&dir.join("spool"))
 }
 
+/// Puts other rules in the place of the demo's own.
+///
+/// # Errors
+/// The files cannot be written.
+pub(crate) fn replace_rules(dir: &Path, bundle: &[u8], keys: &[u8]) -> Result<()> {
+    for (name, bytes) in [("bundle/rules.bundle", bundle), ("bundle/trusted.keys", keys)] {
+        let path = dir.join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
 struct Folder<'a> {
     root: &'a Path,
 }

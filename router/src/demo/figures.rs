@@ -51,6 +51,8 @@ pub(crate) struct Reliable {
     pub(crate) outstanding: u64,
     pub(crate) resent: u64,
     pub(crate) rejected: u64,
+    /// Sessions beyond each client's first.
+    pub(crate) reconnects: u64,
 }
 
 /// Datagram events: sent as clients count them, arrived as the daemon does.
@@ -142,6 +144,7 @@ impl Figures {
                 outstanding: clients.outstanding,
                 resent: clients.resent,
                 rejected: clients.rejected,
+                reconnects: clients.reconnects,
             },
             datagrams: Datagrams {
                 events_sent: clients.datagram_events,

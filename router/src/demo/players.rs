@@ -10,21 +10,24 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
-use edge_client::{Class, Client, EventTypeId, Notice, Notices, SendError};
+use edge_client::{Class, Client, EventTypeId, Notice, Notices, ProducerId, SendError};
 use edge_door::Clock;
-use edge_io::SystemClock;
+use edge_event::Provenance;
+use edge_io::ProcessClock;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::cast::{Bearer, Cast, Issuer};
+use super::conductor::Conductor;
 
 /// What one player or game server does.
 pub(crate) struct Role {
     pub(crate) bearer: Bearer,
     pub(crate) build: String,
-    pub(crate) platform: &'static str,
-    pub(crate) locale: &'static str,
+    pub(crate) platform: String,
+    pub(crate) locale: String,
+    pub(crate) attributes: Vec<(String, String)>,
     pub(crate) part: Part,
 }
 
@@ -34,6 +37,8 @@ pub(crate) enum Part {
     Player(Box<dyn Iterator<Item = Line> + Send>),
     /// A game server: attests what players' matches came to.
     GameServer(mpsc::Receiver<Attested>),
+    /// Somebody of a recording that is played by its own clock: sends what the conductor says, under the producer's name.
+    Conducted(Provenance, ProducerId),
 }
 
 /// One event to send.
@@ -57,11 +62,11 @@ pub(crate) struct Attested {
 #[derive(Default, Debug)]
 pub(crate) struct Tally {
     /// Lines played.
-    played: AtomicU64,
+    pub(crate) played: AtomicU64,
     /// Datagram events that could not be sent at all.
     unsent: AtomicU64,
     /// Players who have reached the end of their feed.
-    finished: AtomicU64,
+    pub(crate) finished: AtomicU64,
 }
 
 /// Everybody's clients' counts, added up.
@@ -85,7 +90,7 @@ pub(crate) struct Troupe {
     actors: Vec<Actor>,
     players: u64,
     parts: Vec<(Client, Part)>,
-    playing: JoinSet<Result<(), SendError>>,
+    playing: JoinSet<Result<()>>,
     stop: watch::Sender<bool>,
     tally: Arc<Tally>,
 }
@@ -111,12 +116,13 @@ const BREATH: u64 = 32;
 const CLASS: Class = Class::ALL[1];
 
 impl Troupe {
-    /// Starts everybody's client. Inside a tokio runtime.
+    /// Starts everybody's client; tokens are dated by `clock`. Inside a tokio runtime.
     ///
     /// # Errors
     /// A client cannot be started, e.g. since there are no sockets left.
     pub(crate) fn gather(
         cast: &Arc<Cast>,
+        clock: &ProcessClock,
         address: SocketAddr,
         catalogue_digest: [u8; 32],
         roles: Vec<Role>,
@@ -131,18 +137,18 @@ impl Troupe {
         };
         for role in roles {
             let issuer: fn(&Cast) -> &Issuer = match &role.part {
-                Part::Player(_) => |cast| &cast.players,
-                Part::GameServer(_) => |cast| &cast.game_servers,
+                Part::Player(_) | Part::Conducted(Provenance::Client, _) => |cast| &cast.players,
+                Part::GameServer(_) | Part::Conducted(Provenance::Server, _) => |cast| &cast.game_servers,
             };
             troupe.players += u64::from(matches!(role.part, Part::Player(_)));
             let name = role.bearer.sub.clone();
-            let (cast, bearer) = (cast.clone(), role.bearer);
+            let (cast, bearer, token_clock) = (cast.clone(), role.bearer, clock.clone());
             let roots = cast.certificate.clone();
-            let client = Client::builder()
+            let mut builder = Client::builder()
                 .endpoint(address.to_string())
                 .roots_pem(roots.as_bytes())?
                 .token_provider(move || {
-                    let token = issuer(&cast).token(&bearer, SystemClock.unix_millis() / 1000);
+                    let token = issuer(&cast).token(&bearer, token_clock.unix_millis() / 1000);
                     async move { Ok(token) }
                 })
                 .catalogue_digest(catalogue_digest)
@@ -150,9 +156,19 @@ impl Troupe {
                 .platform(role.platform)
                 .locale(role.locale)
                 .memory_only()
-                .queue_limit(QUEUE_EVENTS, QUEUE_BYTES)
                 .connect_timeout(CONNECT_WITHIN)
-                .bind(SocketAddr::new(address.ip(), 0))
+                .bind(SocketAddr::new(address.ip(), 0));
+            for (name, value) in role.attributes {
+                builder = builder.attribute(name, value);
+            }
+            builder = match &role.part {
+                Part::Conducted(_, producer) => {
+                    let clock = clock.clone();
+                    builder.producer(*producer).clock(move || clock.unix_millis().unsigned_abs())
+                }
+                _ => builder.queue_limit(QUEUE_EVENTS, QUEUE_BYTES),
+            };
+            let client = builder
                 .start()
                 .with_context(|| format!("the client of {name} (raise `ulimit -n`, or take fewer players)"))?;
             let notices = client.notices();
@@ -198,8 +214,16 @@ impl Troupe {
             match part {
                 Part::Player(feed) => self.playing.spawn(play_in_turn(turns.clone(), client, feed, tally, stop, began)),
                 Part::GameServer(attested) => self.playing.spawn(attest(client, attested)),
+                Part::Conducted(..) => continue,
             };
         }
+    }
+
+    /// Lets a conductor begin, whose score's senders everybody is, in this order. Inside a tokio runtime.
+    pub(crate) fn begin_conducted(&mut self, conductor: Conductor) {
+        let clients = std::mem::take(&mut self.parts).into_iter().map(|(client, _)| client).collect();
+        self.players = 1;
+        self.playing.spawn(conductor.play(clients, self.tally.clone(), self.stop.subscribe()));
     }
 
     /// Whether every player has played its feed to the end.
@@ -225,7 +249,7 @@ impl Troupe {
         self.stop.send_replace(true);
         let mut failed = None;
         while let Some(ended) = self.playing.join_next().await {
-            if let Err(why) = ended.map_err(anyhow::Error::from).and_then(|played| Ok(played?)) {
+            if let Err(why) = ended.map_err(anyhow::Error::from).and_then(|played| played) {
                 failed = Some(why);
             }
         }
@@ -273,7 +297,7 @@ async fn play_in_turn(
     tally: Arc<Tally>,
     mut stop: watch::Receiver<bool>,
     began: Instant,
-) -> Result<(), SendError> {
+) -> Result<()> {
     let turn = tokio::select! {
         turn = turns.acquire() => turn,
         _ = stop.changed() => return Ok(()),
@@ -288,7 +312,7 @@ async fn play(
     tally: Arc<Tally>,
     mut stop: watch::Receiver<bool>,
     began: Instant,
-) -> Result<(), SendError> {
+) -> Result<()> {
     let mut since_breath = 0;
     for line in feed {
         if *stop.borrow_and_update() {
@@ -311,7 +335,7 @@ async fn play(
                 Err(SendError::NotConnected | SendError::TooLarge { .. }) => {
                     tally.unsent.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(why) => return Err(why),
+                Err(why) => return Err(why.into()),
             }
             since_breath += 1;
             if since_breath == BREATH {
@@ -330,7 +354,7 @@ async fn play(
 }
 
 /// Ends when every player who could have something attested has ended.
-async fn attest(client: Client, mut attested: mpsc::Receiver<Attested>) -> Result<(), SendError> {
+async fn attest(client: Client, mut attested: mpsc::Receiver<Attested>) -> Result<()> {
     while let Some(Attested { event_type, payload }) = attested.recv().await {
         client.send(CLASS, event_type, payload).await?;
     }

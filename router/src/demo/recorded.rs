@@ -1,26 +1,21 @@
-//! A recording, read into one track for each player.
+//! A recording, read into one track for each player, or as it stands.
 //!
-//! What comes in: a gzip file of JSON lines (`match`, `t`, `player`, `type`, `fields`), ordered by time within a match. What
-//! goes out: [`Track`]s with payloads encoded by the catalogue, or the first line that is wrong and why. The file is decoded
-//! as a stream; what is kept is bounded. Deliberately absent: time and connections.
+//! What comes in: a capture (`rules/docs/replay.md`). What goes out: [`Track`]s, or [`Captured`] events, or the first line that is
+//! wrong and why. The file is decoded as a stream; what is kept is bounded. Deliberately absent: time and connections.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use edge_event::EventTypeId;
-use flate2::read::MultiGzDecoder;
-use rules_catalogue::{Catalogue, EventType};
-use serde::Deserialize;
-use serde_json::Value;
+use edge_event::{ConnInfo, EventTypeId, Provenance, UnixMillis};
+use rules_capture::{Captured, Decoder, unpacked};
+use rules_catalogue::Catalogue;
 
-/// The longest line. Bytes.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
-/// Most players of a recording: each has a connection of its own.
-const PLAYERS_MAX: usize = 4_096;
+/// Most senders of a recording: each has a connection of its own.
+const SENDERS_MAX: usize = 4_096;
 /// Most events.
 const EVENTS_MAX: u64 = 20_000_000;
 /// Most bytes of payloads.
@@ -40,9 +35,7 @@ pub(crate) struct Recorded {
 #[derive(Debug, Default)]
 pub(crate) struct Track {
     pub(crate) player: String,
-    /// Of the first match that says so.
     pub(crate) region: String,
-    /// Of the first match that says so.
     pub(crate) build: String,
     steps: Vec<Step>,
     payloads: Vec<u8>,
@@ -69,20 +62,6 @@ pub(crate) struct RecordedEvent {
     pub(crate) payload: Bytes,
 }
 
-/// One line.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(rename = "match", borrow)]
-    game: std::borrow::Cow<'a, str>,
-    t: f64,
-    #[serde(borrow)]
-    player: std::borrow::Cow<'a, str>,
-    #[serde(rename = "type", borrow)]
-    of: std::borrow::Cow<'a, str>,
-    fields: Value,
-}
-
 /// Kinds that come many times a second.
 const HIGH_RATE: [&str; 3] = ["camera_moved", "units_selected", "control_group"];
 
@@ -91,146 +70,99 @@ pub(crate) fn is_high_rate(recorded_type: &str) -> bool {
     HIGH_RATE.contains(&recorded_type)
 }
 
-/// Reads a whole file.
+/// Reads a whole file into tracks: what players of their own make of it, each at its own pace.
 ///
 /// # Errors
-/// It cannot be read, is no gzip, or a line is no event of the catalogue: the message says which line and why.
-pub(crate) fn read(path: &Path, catalogue: &Catalogue) -> Result<Recorded> {
+/// It cannot be read, or a line is no event of a player that the catalogue knows: the message says which line and why.
+pub(crate) fn read(path: &Path, catalogue: &Arc<Catalogue>) -> Result<Recorded> {
+    let high_rate = HIGH_RATE.map(|name| catalogue.event_type_of_record(name).map(|of| of.id));
+    let mut places: Vec<Place> = Vec::new();
+    let mut recorded = Recorded::default();
+    let counts = each(path, catalogue, |captured| {
+        if captured.conn.provenance == Provenance::Server {
+            bail!("line {}: a game server's event; --recorded-time plays those, too", captured.line);
+        }
+        if captured.sender == recorded.tracks.len() {
+            recorded.tracks.push(Track::new(&captured.conn));
+            places.push(Place { game: None, began_ms: 0.0, first: captured.at });
+        }
+        let track = &mut recorded.tracks[captured.sender];
+        let at_ms = places[captured.sender].at_ms(track, &captured)?;
+        track.payloads.extend_from_slice(&captured.payload);
+        let end = u32::try_from(track.payloads.len()).context("one player's payloads exceed 4 GiB")?;
+        let (event_type, high_rate) = (captured.event_type, high_rate.contains(&Some(captured.event_type)));
+        track.steps.push(Step { at_ms, event_type, high_rate, end });
+        Ok(())
+    })?;
+    (recorded.events, recorded.matches) = counts;
+    Ok(recorded)
+}
+
+/// Reads a whole file as it stands: every event with its sender, its number and its time.
+///
+/// # Errors
+/// See [`read`].
+pub(crate) fn read_dated(path: &Path, catalogue: &Arc<Catalogue>) -> Result<Vec<Captured>> {
+    let mut events = Vec::new();
+    each(path, catalogue, |captured| {
+        events.push(captured);
+        Ok(())
+    })?;
+    Ok(events)
+}
+
+/// Hands over every event. Gives how many there were, and how many matches.
+fn each(path: &Path, catalogue: &Arc<Catalogue>, mut take: impl FnMut(Captured) -> Result<()>) -> Result<(u64, u64)> {
+    let about = || path.display().to_string();
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let decoder = MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, file));
-    read_lines(BufReader::with_capacity(256 * 1024, decoder), catalogue).with_context(|| path.display().to_string())
-}
-
-fn read_lines(mut lines: impl BufRead, catalogue: &Catalogue) -> Result<Recorded> {
-    let mut reader = Reader::new(catalogue);
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        let length = lines
-            .by_ref()
-            .take(LINE_BYTES_MAX + 1)
-            .read_until(b'\n', &mut line)
-            .with_context(|| format!("line {number}: cannot be read; is it gzip, and whole?"))?;
-        if length == 0 {
-            break;
-        }
-        if length as u64 > LINE_BYTES_MAX {
-            bail!("line {number}: longer than {LINE_BYTES_MAX} bytes");
-        }
-        if !line.trim_ascii().is_empty() {
-            reader.take(&line).with_context(|| format!("line {number}"))?;
-        }
-    }
-    if reader.recorded.events == 0 {
-        bail!("holds no event");
-    }
-    Ok(reader.recorded)
-}
-
-struct Reader<'a> {
-    catalogue: &'a Catalogue,
-    recorded: Recorded,
-    track_of: HashMap<String, usize>,
-    /// By recorded name.
-    types: HashMap<String, &'a EventType>,
-    game: String,
-    payload_bytes: u64,
-    /// By track: which match it is in, and when that began on the track.
-    places: Vec<Place>,
-}
-
-struct Place {
-    game: String,
-    began_ms: f64,
-}
-
-impl<'a> Reader<'a> {
-    fn new(catalogue: &'a Catalogue) -> Reader<'a> {
-        Reader {
-            catalogue,
-            recorded: Recorded::default(),
-            track_of: HashMap::new(),
-            types: HashMap::new(),
-            game: String::new(),
-            payload_bytes: 0,
-            places: Vec::new(),
-        }
-    }
-
-    fn take(&mut self, line: &[u8]) -> Result<()> {
-        let line: Line<'_> = serde_json::from_slice(line).map_err(|why| {
-            anyhow!("{why}; a line reads {{\"match\":\"…\",\"t\":0.5,\"player\":\"…\",\"type\":\"…\",\"fields\":{{}}}}")
-        })?;
-        if !line.t.is_finite() || line.t < 0.0 {
-            bail!("`t` is {}; it must be seconds from 0 on", line.t);
-        }
-        let of = self.event_type(&line.of)?;
-        let payload =
-            self.catalogue.encode_json(of, &line.fields).map_err(|why| anyhow!("`fields` of {}: {why}", line.of))?;
-        if *line.game != self.game {
-            self.game = line.game.clone().into_owned();
-            self.recorded.matches += 1;
-        }
-        self.payload_bytes += payload.len() as u64;
-        self.recorded.events += 1;
-        if self.recorded.events > EVENTS_MAX || self.payload_bytes > PAYLOAD_BYTES_MAX {
+    let lines = unpacked(BufReader::with_capacity(256 * 1024, file)).with_context(about)?;
+    let mut decoder = Decoder::new(catalogue.clone());
+    let (mut events, mut payload_bytes) = (0, 0);
+    for captured in decoder.events(lines) {
+        let captured = captured.with_context(about)?;
+        events += 1;
+        payload_bytes += captured.payload.len() as u64;
+        if events > EVENTS_MAX || payload_bytes > PAYLOAD_BYTES_MAX {
             bail!(
-                "the recording is too large: at most {EVENTS_MAX} events and {PAYLOAD_BYTES_MAX} bytes of payloads; cut it"
+                "{} is too large: at most {EVENTS_MAX} events and {PAYLOAD_BYTES_MAX} bytes of payloads; cut it",
+                about()
             );
         }
-        let track = self.track(&line.player)?;
-        let at_ms = self.at_ms(track, &line)?;
-        let track = &mut self.recorded.tracks[track];
-        track.remember(&line.fields);
-        track.payloads.extend_from_slice(&payload);
-        let end = u32::try_from(track.payloads.len()).context("one player's payloads exceed 4 GiB")?;
-        track.steps.push(Step { at_ms, event_type: of.id, high_rate: is_high_rate(&line.of), end });
-        Ok(())
+        if captured.sender == SENDERS_MAX {
+            bail!("{} has more than {SENDERS_MAX} senders: each one needs a connection of its own; cut it", about());
+        }
+        take(captured).with_context(about)?;
     }
-
-    fn event_type(&mut self, name: &str) -> Result<&'a EventType> {
-        if let Some(of) = self.types.get(name) {
-            return Ok(of);
-        }
-        let of = self.catalogue.event_type_of_record(name).ok_or_else(|| {
-            anyhow!(
-                "`type` is `{name}`, which no event type of the catalogue {} is called in lower_snake_case",
-                self.catalogue.name()
-            )
-        })?;
-        self.types.insert(name.to_owned(), of);
-        Ok(of)
+    if events == 0 {
+        bail!("{} holds no event", path.display());
     }
+    Ok((events, decoder.matches() as u64))
+}
 
-    fn track(&mut self, player: &str) -> Result<usize> {
-        if let Some(track) = self.track_of.get(player) {
-            return Ok(*track);
-        }
-        if player.is_empty() || player.len() > 128 || player.chars().any(char::is_control) {
-            bail!("`player` must be 1 to 128 bytes without control characters");
-        }
-        let track = self.recorded.tracks.len();
-        if track == PLAYERS_MAX {
-            bail!("more than {PLAYERS_MAX} players: each one needs a connection of its own; cut the recording");
-        }
-        self.recorded.tracks.push(Track { player: player.to_owned(), ..Track::default() });
-        self.places.push(Place { game: String::new(), began_ms: 0.0 });
-        self.track_of.insert(player.to_owned(), track);
-        Ok(track)
-    }
+/// Where a player stands: which match it is in, when that began on its track, and when its first event was.
+struct Place {
+    game: Option<Arc<str>>,
+    began_ms: f64,
+    first: UnixMillis,
+}
 
-    /// When the event comes on its track. A player's matches follow each other without a pause.
-    fn at_ms(&mut self, track: usize, line: &Line<'_>) -> Result<u32> {
-        let latest_ms = self.recorded.tracks[track].steps.last().map_or(0, |step| step.at_ms);
-        let place = &mut self.places[track];
-        if place.game != *line.game {
-            *place = Place { game: line.game.clone().into_owned(), began_ms: f64::from(latest_ms) };
-        }
-        let at_ms = place.began_ms + line.t * 1000.0;
+impl Place {
+    /// When an event comes on its track. A player's matches follow each other without a pause.
+    fn at_ms(&mut self, track: &Track, captured: &Captured) -> Result<u32> {
+        let latest_ms = track.steps.last().map_or(0, |step| step.at_ms);
+        let since = match &captured.game {
+            Some(game) => {
+                if self.game.as_ref() != Some(&game.name) {
+                    (self.game, self.began_ms) = (Some(game.name.clone()), f64::from(latest_ms));
+                }
+                game.began
+            }
+            None => self.first,
+        };
+        let at_ms = self.began_ms + (captured.at.0 - since.0) as f64;
         if at_ms > TRACK_SECONDS_MAX * 1000.0 {
-            bail!("one player's matches last longer than {TRACK_SECONDS_MAX} seconds");
+            bail!("line {}: one player's matches last longer than {TRACK_SECONDS_MAX} seconds", captured.line);
         }
-        // Where the recording is not in order, nothing comes before what came before.
         Ok((at_ms as u32).max(latest_ms))
     }
 }
@@ -247,15 +179,9 @@ impl Track {
         })
     }
 
-    fn remember(&mut self, fields: &Value) {
-        for (mine, name) in [(&mut self.region, "region"), (&mut self.build, "build")] {
-            if mine.is_empty()
-                && let Some(text) = fields.get(name).and_then(Value::as_str)
-            {
-                // HELLO and tokens have limits; a recording may say anything.
-                *mine = text.chars().filter(|c| !c.is_control()).take(16).collect();
-            }
-        }
+    fn new(conn: &ConnInfo) -> Track {
+        let (player, region, build) = (conn.sub.to_string(), conn.region.to_string(), conn.build.to_string());
+        Track { player, region, build, ..Track::default() }
     }
 }
 
@@ -265,7 +191,9 @@ mod tests {
     use crate::demo::embedded;
 
     fn read_text(text: &str) -> Result<Recorded> {
-        read_lines(text.as_bytes(), &embedded::catalogue())
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        read(file.path(), &embedded::catalogue())
     }
 
     fn refused(text: &str) -> String {
@@ -298,30 +226,21 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (text, expected) in [
             ("", "holds no event"),
-            ("{}", "line 1: missing field `match`"),
-            ("\n\n[1]", "line 3: invalid type"),
-            (r#"{"match":"m","t":-1,"player":"p","type":"camera_moved","fields":{}}"#, "line 1: `t` is -1"),
-            (r#"{"match":"m","t":1,"player":"","type":"camera_moved","fields":{}}"#, "line 1: `player` must be"),
-            (r#"{"match":"m","t":1,"player":"p","type":"camera","fields":{}}"#, "line 1: `type` is `camera`"),
-            (
-                r#"{"match":"m","t":1,"player":"p","type":"camera_moved","fields":{"z":1}}"#,
-                "line 1: `fields` of camera_moved: no field `z`",
-            ),
+            ("\n{}", "line 2: a line names either a `player` or a `server`"),
+            (r#"{"at":1,"server":"s","type":"camera_moved","fields":{}}"#, "line 1: a game server's event"),
         ] {
             let found = refused(text);
-            assert!(found.starts_with(expected), "{found}");
+            assert!(found.contains(expected), "{found}");
         }
-        assert!(refused(&format!("{JOINED}\n{}", "x".repeat(70_000))).contains("line 2: longer than 65536 bytes"));
+        let why = format!("{:#}", read(Path::new("/none"), &embedded::catalogue()).unwrap_err());
+        assert!(why.contains("cannot open /none"), "{why}");
     }
 
     #[test]
-    fn a_file_that_is_no_gzip_says_so() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("events.jsonl.gz");
-        std::fs::write(&path, JOINED).unwrap();
-        let why = format!("{:#}", read(&path, &embedded::catalogue()).unwrap_err());
-        assert!(why.contains("events.jsonl.gz: line 1: cannot be read; is it gzip"), "{why}");
-        let why = format!("{:#}", read(&dir.path().join("none"), &embedded::catalogue()).unwrap_err());
-        assert!(why.contains("cannot open"), "{why}");
+    fn dated_events_stand_as_they_were_captured() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), JOINED).unwrap();
+        let events = read_dated(file.path(), &embedded::catalogue()).unwrap();
+        assert_eq!((events.len(), events[0].at.0, &*events[0].conn.sub), (1, rules_capture::FIRST_MATCH_MS, "a"));
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use edge_event::ConnInfo;
+use rules_capture::Captured;
 use rules_catalogue::{Catalogue, EventType};
 use tokio::sync::mpsc;
 
@@ -46,7 +48,14 @@ pub(crate) fn simulated(catalogue: &Arc<Catalogue>, seed: u64, players: u32, spe
         servers.push(sender);
         let bearer = Bearer { sub: format!("gs-{number}"), ..Bearer::default() };
         let part = Part::GameServer(attested);
-        roles.push(Role { bearer, build: BUILD.into(), platform: "linux", locale: "en-US", part });
+        roles.push(Role {
+            bearer,
+            build: BUILD.into(),
+            platform: "linux".into(),
+            locale: "en-US".into(),
+            attributes: Vec::new(),
+            part,
+        });
     }
     for number in 0..u64::from(players) {
         let mut dice = Dice::new(seed, &[5, number]);
@@ -64,10 +73,12 @@ pub(crate) fn simulated(catalogue: &Arc<Catalogue>, seed: u64, players: u32, spe
         let segments = [("vip", 0.1), ("newcomer", 0.3)].into_iter().filter(|(_, share)| dice.hits(*share));
         let segments = segments.map(|(name, _)| name.to_owned()).collect();
         let region = one_of(&mut dice, &REGIONS).to_owned();
-        let (platform, locale) = (one_of(&mut dice, &PLATFORMS), one_of(&mut dice, &LOCALES));
+        let platform = one_of(&mut dice, &PLATFORMS).to_owned();
+        let locale = one_of(&mut dice, &LOCALES).to_owned();
         let feed = Script::new(mix.clone(), seed, number).flat_map(move |happening| teller.lines(happening));
         let part = Part::Player(Box::new(feed));
-        roles.push(Role { bearer: Bearer { sub, region, segments }, build: BUILD.into(), platform, locale, part });
+        let bearer = Bearer { sub, region, segments };
+        roles.push(Role { bearer, build: BUILD.into(), platform, locale, attributes: Vec::new(), part });
     }
     Ok(roles)
 }
@@ -84,9 +95,33 @@ pub(crate) fn recorded(recorded: Recorded, speed: Option<f64>, all_reliable: boo
             reliable: all_reliable || !event.high_rate,
             attests: None,
         });
-        Role { bearer, build, platform: "pc", locale: "en-US", part: Part::Player(Box::new(feed)) }
+        let (platform, locale) = ("pc".to_owned(), "en-US".to_owned());
+        Role { bearer, build, platform, locale, attributes: Vec::new(), part: Part::Player(Box::new(feed)) }
     };
     recorded.tracks.into_iter().map(role).collect()
+}
+
+/// The senders of a recording that is played by its own clock, in their order.
+pub(crate) fn conducted(events: &[Captured]) -> Vec<Role> {
+    let mut roles = Vec::new();
+    for event in events {
+        if event.sender == roles.len() {
+            roles.push(conducted_as(&event.conn));
+        }
+    }
+    roles
+}
+
+fn conducted_as(conn: &ConnInfo) -> Role {
+    let segments = conn.segments.iter().map(ToString::to_string).collect();
+    Role {
+        bearer: Bearer { sub: conn.sub.to_string(), region: conn.region.to_string(), segments },
+        build: conn.build.to_string(),
+        platform: conn.platform.to_string(),
+        locale: conn.locale.to_string(),
+        attributes: conn.attributes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        part: Part::Conducted(conn.provenance, conn.producer),
+    }
 }
 
 fn real(game_ms: f64, speed: f64) -> Duration {

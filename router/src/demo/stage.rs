@@ -7,18 +7,19 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use edge_admin::Request;
 use edge_config::Config;
 use edge_door::Clock;
-use edge_io::SystemClock;
-use rules_catalogue::Catalogue;
+use edge_io::ProcessClock;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::cast::Cast;
-use super::export;
+use super::given::Given;
+use super::{embedded, export};
 use crate::control::Ask;
 use crate::daemon::Daemon;
 use crate::metrics::Snapshot;
@@ -30,6 +31,15 @@ pub(crate) struct Stage {
     pub(crate) daemon: Daemon,
 }
 
+/// How the daemon is to serve.
+pub(crate) struct Terms {
+    /// What one player may do is lifted.
+    pub(crate) wide: bool,
+    /// Receipts leave at once, for players that wait for them.
+    pub(crate) at_once: bool,
+    pub(crate) clock: ProcessClock,
+}
+
 /// Where the daemon's log goes: the terminal is for the view.
 const LOG: &str = "edge-router.log";
 
@@ -38,26 +48,35 @@ const WIDE_DATAGRAM_BYTES: u32 = 1 << 20;
 
 impl Stage {
     /// Makes the folder, fills it, and starts a daemon on ports that are free. `wide` lifts what one player may do, for
-    /// players that do in seconds what took them hours.
+    /// players that do in seconds what took them hours. `given`: rules to serve instead of the demo's own.
     ///
     /// # Errors
     /// No room on disk, or whatever else keeps a daemon from starting.
-    pub(crate) fn open(cast: &Cast, catalogue: &Catalogue, wide: bool) -> Result<Stage> {
+    pub(crate) fn open(cast: &Cast, given: Option<&Given>, terms: &Terms) -> Result<Stage> {
         let directory = fresh_directory()?;
-        let now_unix_ms = SystemClock.unix_millis();
-        export::write(&directory, cast, catalogue, now_unix_ms)?;
+        let now_unix_ms = terms.clock.unix_millis();
+        export::write(&directory, cast, &embedded::catalogue(), now_unix_ms)?;
+        if let Some(given) = given {
+            export::replace_rules(&directory, &given.bundle, &given.keys)?;
+        }
         let mut config = Config::from_file(&directory.join(export::CONFIG)).map_err(|all| anyhow!("{all}"))?;
         config.listen.address.set_port(0);
         if let Some(http) = &mut config.control.http {
             http.set_port(0);
         }
-        if wide {
+        if let Some(given) = given {
+            config.node.tenant.clone_from(&given.tenant);
+        }
+        if terms.at_once {
+            config.session.receipt_delay = Duration::ZERO;
+        }
+        if terms.wide {
             config.session.client_budget = config.session.server_budget;
             config.session.transport.datagram_receive_bytes = WIDE_DATAGRAM_BYTES;
         }
         log_into(&directory.join(LOG), &config.log.level)?;
         let settings = Settings::load(config, now_unix_ms).map_err(|all| anyhow!("{all}"))?;
-        let daemon = Daemon::start(settings).context("the daemon does not start")?;
+        let daemon = Daemon::start(settings, &terms.clock).context("the daemon does not start")?;
         Ok(Stage { directory, daemon })
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Play {
     pub(crate) seed: Option<u64>,
     /// How many seconds of play pass in one; `None`: as fast as they can.
     pub(crate) speed: Option<f64>,
+    /// Whether a recording was played by its own clock.
+    pub(crate) recorded_time: bool,
     /// The recording.
     pub(crate) file: Option<PathBuf>,
     pub(crate) directory: PathBuf,
@@ -64,6 +66,7 @@ impl Play {
         let players = grouped(self.players);
         let pace = match self.speed {
             Some(speed) => format!("{speed} times the recorded pace"),
+            None if self.recorded_time => "by the recording's own clock".to_owned(),
             None => "as fast as they can".to_owned(),
         };
         match (&self.file, self.seed) {

@@ -60,8 +60,14 @@ fn stand() -> Stand {
     let config = Config { segment_bytes: 4 << 20, commit_window: Duration::ZERO, ..Config::default() };
     let (spool, _) = Spool::recover(&mut disk, &config, SpoolUuid([1; 16]), UnixMillis(1)).unwrap();
     let (shards, links) = fabric::lay(2);
-    let writer =
-        Writer::new(spool, links, Arc::default(), SystemClock, Pulses::new(Instant::now()).add("spool"), "test");
+    let writer = Writer::new(
+        spool,
+        links,
+        Arc::default(),
+        ProcessClock::default(),
+        Pulses::new(Instant::now()).add("spool"),
+        "test",
+    );
     Stand { writer, disk, fails, shards, _folder: folder }
 }
 
