@@ -164,7 +164,7 @@ impl Pace {
 
     fn event(&mut self) {
         self.events += 1;
-        if self.events % LOOK_EVERY != 0 || self.told.elapsed() < TELL_EVERY {
+        if !self.events.is_multiple_of(LOOK_EVERY) || self.told.elapsed() < TELL_EVERY {
             return;
         }
         self.told = Instant::now();

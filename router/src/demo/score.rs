@@ -161,7 +161,7 @@ mod tests {
         let lines = [0, 5_000, 10_000, 10_001, 40_000].map(|at| left(at, "a", ""));
         assert_eq!(steps(&lines, &[]), [0..3, 3..4, 4..5]);
         assert_eq!(steps(&lines, &[3_000, 4_000, 10_000]), [0..1, 1..2, 2..4, 4..5], "rules change between two steps");
-        assert_eq!(steps(&lines[..1], &[0]), [0..1]);
+        assert_eq!(steps(&lines[..1], &[0]).len(), 1, "there is no step before the first event");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod lines;
 pub mod model;
 pub mod mounts;
 pub mod node;
+pub mod orders;
 pub mod pages;
 pub mod peer;
 pub mod picture;

@@ -43,6 +43,11 @@ impl Line {
         self.0[attribute].as_str().unwrap_or_else(|| panic!("no `{attribute}` in {}", self.0))
     }
 
+    /// All of it.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
     /// The command's id.
     pub fn id(&self) -> &str {
         self.text("id")

@@ -76,6 +76,14 @@ impl World {
         self.bundle_of(RULES, revision, tenant, signers)
     }
 
+    /// Rules of one's own over the scenarios' catalogue, signed.
+    ///
+    /// # Panics
+    /// Where they have errors.
+    pub fn bundle_of_rules(&self, rules: &str, revision: u64) -> Vec<u8> {
+        self.bundle_of(rules, revision, TENANT, &[&self.signer])
+    }
+
     fn bundle_of(&self, rules: &str, revision: u64, tenant: &str, signers: &[&SigningKey]) -> Vec<u8> {
         let text = rules.replace("REV", &revision.to_string());
         let identity = Identity { tenant: tenant.into(), revision };

@@ -47,7 +47,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     step("Everything builds", &mut cargo(["build", "--workspace", "--all-targets", "--locked"]))?;
     step(
         "Every test passes",
-        at_root(Command::new(nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
+        at_root(Command::new(&nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
     )?;
     step("Every documented example compiles", &mut cargo(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     step(
@@ -59,13 +59,14 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         sim(&["--seeds", FRESH_SEEDS])?;
         mutants::run(&[])?;
         demo()?;
+        online_equals_offline(&nextest)?;
     }
     println!("\nall steps passed");
     Ok(())
 }
 
 /// What ships, as it ships.
-const RELEASE: [&str; 5] = ["build", "--release", "--locked", "-p", "router"];
+const RELEASE: [&str; 7] = ["build", "--release", "--locked", "-p", "router", "-p", "edge-ctl"];
 
 /// Optimised, too, but a panic ends one story and not the run.
 const SIMULATOR: [&str; 8] = ["build", "--profile", "sim", "--locked", "-p", "edge-sim", "--bin", "edge-sim"];
@@ -119,6 +120,26 @@ fn demo() -> Result<()> {
         run("Every recorded event runs through", &["--events".as_ref(), &events])?;
     }
     Ok(std::fs::remove_dir_all(&scratch)?)
+}
+
+/// The whole recording through the daemon and through a replay, with the release build.
+fn online_equals_offline(nextest: &Path) -> Result<()> {
+    if std::env::var_os("EDGE_EVENTS").is_none() {
+        return Ok(());
+    }
+    let test = [
+        "--run-ignored",
+        "only",
+        "--success-output",
+        "final",
+        "-E",
+        "test(online_equals_offline::the_whole_recording)",
+    ];
+    step(
+        "What the daemon orders of every recorded event is what a replay orders",
+        at_root(Command::new(nextest).args(["nextest", "run", "--workspace", "--locked"]).args(test))
+            .env("EDGE_BINARIES", tools::target_dir().join("release")),
+    )
 }
 
 fn say_about_recorded_events() {

@@ -99,7 +99,7 @@ fn recorded_events_run_through() {
     };
     let folder = tempfile::tempdir().expect("a directory");
     let extract = folder.path().join("extract.jsonl.gz");
-    let lines = extract_of(Path::new(&recording), &extract);
+    let lines = extract_of(Path::new(&recording), &extract, 5_000);
     let figures = figures(&demo(&["--json", "--events", &extract.display().to_string()], folder.path()));
     let sent = |kind: &str, name: &str| figures[kind][name].as_u64().unwrap_or_default();
     let told = sent("reliable", "sent") + sent("datagrams", "events_sent") + sent("datagrams", "events_unsent");
@@ -108,11 +108,10 @@ fn recorded_events_run_through() {
 }
 
 /// The recording's first lines, as a file of its own.
-fn extract_of(recording: &Path, extract: &Path) -> u64 {
+pub(crate) fn extract_of(recording: &Path, extract: &Path, lines: usize) -> u64 {
     use std::io::{BufRead as _, Write as _};
-    const LINES: usize = 5_000;
     let file = std::fs::File::open(recording).expect("EDGE_EVENTS is set and names a recording");
-    let lines = std::io::BufReader::new(flate2::read::GzDecoder::new(file)).lines().take(LINES);
+    let lines = std::io::BufReader::new(flate2::read::GzDecoder::new(file)).lines().take(lines);
     let lines: Vec<String> = lines.collect::<Result<_, _>>().expect("lines of text");
     let packed = std::fs::File::create(extract).expect("a file");
     let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());

@@ -16,6 +16,7 @@ mod full_disk;
 mod kill9;
 mod limits;
 mod logs;
+mod online_equals_offline;
 mod pages;
 mod pauses;
 mod play;
