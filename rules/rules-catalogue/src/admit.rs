@@ -155,11 +155,13 @@ impl Catalogue {
         wire_type: WireType,
         reader: &mut Reader<'_>,
     ) -> Result<(), PayloadError> {
+        let other_form = || PayloadError::WireType { field: field.name.clone(), kind: kind.word() };
         if wire_type != wire_type_of(kind) {
-            return Err(PayloadError::WireType { field: field.name.clone(), kind: kind.word() });
+            return Err(other_form());
         }
         let value = read(reader, kind).map_err(|fault| match fault {
             ReadFault::Wire(fault) => fault.into(),
+            ReadFault::WireType => other_form(),
             ReadFault::Utf8 => PayloadError::Utf8 { field: field.name.clone() },
         })?;
         match value {

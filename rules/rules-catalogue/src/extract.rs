@@ -161,6 +161,9 @@ impl Extractor {
     fn fault(&self, slot: usize, fault: ReadFault) -> PayloadError {
         match fault {
             ReadFault::Wire(fault) => fault.into(),
+            ReadFault::WireType => {
+                PayloadError::WireType { field: self.slots[slot].text.clone(), kind: self.slots[slot].kind.word() }
+            }
             ReadFault::Utf8 => PayloadError::Utf8 { field: self.slots[slot].text.clone() },
         }
     }

@@ -250,6 +250,8 @@ fn entry<'a>(bytes: &'a [u8], key: Kind, value: Kind) -> Result<(FieldValue<'a>,
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ReadFault {
     Wire(WireFault),
+    /// A part of a time stands in a form that it does not have.
+    WireType,
     Utf8,
 }
 
@@ -310,13 +312,14 @@ pub(crate) fn read<'a>(reader: &mut Reader<'a>, kind: Kind) -> Result<FieldValue
 }
 
 /// The two fields that `Timestamp` and `Duration` share.
-fn seconds_and_nanos(bytes: &[u8]) -> Result<(i64, i32), WireFault> {
+fn seconds_and_nanos(bytes: &[u8]) -> Result<(i64, i32), ReadFault> {
     let (mut seconds, mut nanos) = (0, 0);
     let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
         match reader.tag()? {
             (1, WireType::Varint) => seconds = reader.varint()? as i64,
             (2, WireType::Varint) => nanos = reader.varint()? as i32,
+            (1 | 2, _) => return Err(ReadFault::WireType),
             (_, wire_type) => reader.skip(wire_type)?,
         }
     }

@@ -138,6 +138,8 @@ fn nested_messages_carry_their_path() {
 
 #[test]
 fn times() {
+    assert_eq!(refused(&len(27, &len(1, b"k"))).1, "`at` is not encoded as google.protobuf.Timestamp");
+    passes(&len(27, &len(3, b"k")));
     passes(&len(27, &varint(1, 253_402_300_799)));
     assert_eq!(refused(&len(27, &varint(1, 253_402_300_800))).0, "payload_out_of_range");
     assert_eq!(refused(&len(27, &varint(2, 1_000_000_000))).0, "payload_out_of_range");
