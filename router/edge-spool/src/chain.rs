@@ -154,12 +154,22 @@ impl Chain {
             Some(last) if is_start_after(&raw, last) => None,
             Some(last) => Some((after(last), missing_to(&raw))),
             // What was before the oldest segment has retired.
-            None if self.base.unwrap_or(position) == position => None,
-            None => Some((self.base.unwrap_or(position), missing_to(&raw))),
+            None => match self.base {
+                Some(base) => (base != position).then(|| (base, missing_to(&raw))),
+                None => self.missing_at_front(&raw),
+            },
         };
         self.last = Some(position);
         let holes = std::mem::take(&mut self.holes);
         Link::Record(raw, gap.map(|(from, to)| Gap { from, to: to.max(from), holes }))
+    }
+
+    /// What is missing before the first record where the oldest segment's header cannot say what its first one was: the
+    /// unreadable stretch held something, unless nothing had been written yet.
+    fn missing_at_front(&self, raw: &Raw) -> Option<(Position, Position)> {
+        let to = missing_to(raw);
+        let is_missing = !self.holes.is_empty() && to.n > 0;
+        is_missing.then_some((Position { n: 1, ..to }, to))
     }
 }
 

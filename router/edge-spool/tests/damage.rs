@@ -239,3 +239,21 @@ fn a_newer_format_is_refused_and_left_alone() {
     assert_eq!(error.code(), "spool-newer-format");
     assert!(error.to_string().contains("has format version 2, this build reads up to 1"), "{error}");
 }
+
+#[test]
+fn a_damaged_header_of_the_first_segment_hides_no_other_damage() {
+    let sample = sample(true);
+    let [first, second] = <[FileName; 2]>::try_from(segments(&sample.image)).expect("two segments");
+    for sector in [0, 1] {
+        for at in [8, 40, 48] {
+            let mut image = sample.image.clone();
+            image.files.get_mut(&first).expect("it is there")[at] ^= 1;
+            image.files.get_mut(&second).expect("it is there")[sector * 512..][..512].fill(0);
+            check(&sample, &image, &format!("header byte {at} of the first, sector {sector} of the second segment"));
+            let mut image = sample.image.clone();
+            image.files.get_mut(&first).expect("it is there")[at] ^= 1;
+            image.files.get_mut(&first).expect("it is there")[64..128 + 64].fill(0);
+            check(&sample, &image, &format!("header byte {at} and what follows it"));
+        }
+    }
+}
