@@ -257,3 +257,16 @@ fn a_damaged_header_of_the_first_segment_hides_no_other_damage() {
         }
     }
 }
+
+#[test]
+fn segments_that_changed_their_names_are_told() {
+    let sample = sample(true);
+    let [first, second] = <[FileName; 2]>::try_from(segments(&sample.image)).expect("two segments");
+    let mut swapped = sample.image.clone();
+    swapped.files.insert(first.clone(), sample.image.files[&second].clone());
+    swapped.files.insert(second, sample.image.files[&first].clone());
+    assert!(check(&sample, &swapped, "swapped"));
+    let mut copied = sample.image.clone();
+    copied.files.insert("seg-0000000000000009.log".into(), sample.image.files[&first].clone());
+    assert!(check(&sample, &copied, "copied"));
+}

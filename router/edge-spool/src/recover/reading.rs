@@ -139,7 +139,14 @@ impl Reading {
         for &(number, bytes) in &segments {
             let file = names::segment(number);
             match read_segment_header(disk, number).map_err(failed("reading", &file))? {
-                Some(Ok(header)) => self.read.highest_epoch = self.read.highest_epoch.max(header.first.epoch),
+                Some(Ok(header)) => {
+                    self.read.highest_epoch = self.read.highest_epoch.max(header.first.epoch);
+                    if header.number != number {
+                        let why =
+                            "a segment's file has another segment's name: records out of their order are left out";
+                        self.damage(Damage { from: header.first, to: header.first, why });
+                    }
+                }
                 Some(Err(NoHeader::Newer(version))) => {
                     return Err(RecoverError::Newer { file: file.to_string(), version, known: FORMAT_VERSION });
                 }
