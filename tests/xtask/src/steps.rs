@@ -26,6 +26,8 @@ const FRESH_SEEDS: &str = "1000";
 
 pub(crate) fn test(depth: Depth) -> Result<()> {
     say_about_recorded_events();
+    // What no build here needs is looked at, too: other platforms' crates, and features that are off.
+    step("Every locked crate is at hand", &mut cargo(["fetch", "--locked"]))?;
     step("Every file is formatted", &mut cargo(["fmt", "--all", "--check"]))?;
     step(
         "No lint complains",
