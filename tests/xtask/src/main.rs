@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod fuzz;
 mod kills;
 mod mix;
 mod mutants;
@@ -26,12 +27,17 @@ cargo xtask COMMAND
   strangers       let foreign QUIC stacks talk to the daemon; installs them
   kills [--kills N] [--seed S]
                   kill the real daemon N times (1000) under load, with pauses, frozen threads, drains and full disks between
+  fuzz TARGET [--runs N | --for 1h] [--jobs J]
+                  run a fuzz target under libFuzzer; `fuzz --minimise TARGET` makes its committed corpus anew
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names
   picture         render the README's picture of the demo anew, from a real run
   tools           install what the test command needs and is not on this machine
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::as_compiler() {
+        return code;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
         ["mutants", names @ ..] => mutants::run(names),
         ["strangers"] => steps::strangers(),
         ["kills", rest @ ..] => kills::run(rest),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["mix"] => mix::write(),
         ["picture"] => steps::picture(),
         ["tools"] => tools::install_all(),
