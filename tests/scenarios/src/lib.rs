@@ -10,6 +10,7 @@
 pub mod binaries;
 pub mod ceiling;
 pub mod dice;
+pub mod faketime;
 pub mod frame;
 pub mod frozen;
 pub mod granted;

@@ -75,7 +75,11 @@ async fn run(folder: PathBuf, kills: u64) {
     node.drain();
     compare(&stories, &node.lines());
     let told = told(&stories) as u64;
-    println!("kill9: {kills} kills, {told} events, {} commands, {troubles:?}", node.lines().len());
+    let drains = troubles.drains;
+    println!(
+        "kill9: {kills} ends, {drains} of them drains, {told} events, {} commands, {troubles:?}",
+        node.lines().len()
+    );
     assert!(told > kills * 10, "there was load: {told} events");
 }
 

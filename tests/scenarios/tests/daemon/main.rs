@@ -4,6 +4,7 @@
 //! clients, in files, on pages, in the trace of system calls. Nothing here looks into a crate.
 
 mod client_dies;
+mod clocks;
 mod crowd;
 mod demo;
 mod doors;
