@@ -4,8 +4,10 @@
 mod admin;
 #[cfg(feature = "bundle")]
 mod bundle;
-#[cfg(any(feature = "bundle", feature = "cell", feature = "programs", feature = "rules"))]
+#[cfg(any(feature = "bundle", feature = "capture", feature = "cell", feature = "programs", feature = "rules"))]
 mod bundles;
+#[cfg(feature = "capture")]
+mod capture;
 #[cfg(feature = "catalogue")]
 mod catalogue;
 #[cfg(feature = "cel")]
@@ -80,6 +82,8 @@ targets! {
         "a line of the control socket: a message that is one line again, or words";
     "bundle" bundle 2048 (32 << 10, 16),
         "a bundle's container, digests made right: refused with a code, never taken unsigned";
+    "capture" capture 4096 (32 << 20, 512),
+        "recorded events: read twice alike, in the order of their lines, or one error with its line";
     "catalogue" catalogue 8192 (8 << 20, 4096),
         "a catalogue's .proto: diagnostics, or a catalogue whose bytes load as the same";
     "cel" cel 2048 (4 << 20, 4096),

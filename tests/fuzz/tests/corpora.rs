@@ -51,6 +51,7 @@ macro_rules! corpora {
 corpora! {
     admin 20_000
     bundle 20_000
+    capture 1_000
     catalogue 50
     cel 1_000
     cell 300
