@@ -185,15 +185,16 @@ proptest! {
                     vec![0x01]
                 }
             };
+            // What the reply moves, and whom it reaches, counts as well; so many moves may end the connection.
+            world.exchange();
             if world.clients[client].lost.is_some() || !world.ended.is_empty() {
                 break;
             }
             let packet: BytesMut = world.inked(client, &frames, bytes);
             sent[usize::from(from)] += packet.len();
-            world.strays.clear();
             world.deliver(0, victim(from), packet);
             world.pass(Duration::from_millis(wait_ms));
-            for (to, bytes) in &world.strays {
+            for (to, bytes) in world.strays.drain(..) {
                 received[usize::from(to.port() - 1000)] += bytes;
             }
             for (n, (received, sent)) in received.iter().zip(&sent).enumerate() {
