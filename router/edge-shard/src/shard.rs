@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use edge_event::{ShardId, UnixMillis};
-use edge_session::{Arrival, DenyList, Departure, Handled, Hands, MoveTo, SessionKey, Sessions, TokenVerifier};
+use edge_session::{Arrival, DenyList, Departure, Handled, MoveTo, SessionKey, Sessions, TokenVerifier};
 use edge_wire::{EncodeError, RefuseCode};
 use rules_engine::{RuleCounters, RuleSet};
 
@@ -87,8 +87,7 @@ impl Shard {
     /// A packet of this shard's socket.
     pub fn handle_packet(&mut self, now: Instant, wall: UnixMillis, arrival: Arrival, data: BytesMut) {
         let shown = self.clock.tell(now, wall);
-        let hands = Hands { shown, wall };
-        if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, hands, &arrival, data)
+        if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, shown.0, &arrival, data)
             && shard != self.id
             && shard.0 < self.shards
             && self.outbox.has_packet_room(shard)
@@ -117,7 +116,7 @@ impl Shard {
             Forward::Packet(StrayPacket { arrival, data }) => {
                 let shown = self.clock.tell(now, wall);
                 // It named us; if the connection is gone meanwhile, it is nobody's.
-                let _ = self.sessions.handle_datagram(now, Hands { shown, wall }, &arrival, data);
+                let _ = self.sessions.handle_datagram(now, shown.0, &arrival, data);
             }
             Forward::Cut(number) => {
                 self.handle_cut(number);
@@ -193,7 +192,7 @@ impl Shard {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant, wall: UnixMillis) {
         let shown = self.clock.tell(now, wall);
-        self.sessions.handle_timeout(now, Hands { shown, wall });
+        self.sessions.handle_timeout(now, shown.0);
         self.owner.on_time(now, shown);
         self.tick_at = now + TICK;
     }
