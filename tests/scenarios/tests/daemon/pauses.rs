@@ -64,8 +64,9 @@ async fn a_long_pause_ends_sessions_and_nothing_else() {
     pause(&node, LONG);
     crowd.await_receipts(300);
     until("the node to be ready", Duration::from_secs(2), || (node.page("/readyz").status == 200).then_some(()));
-    let handshakes = node.metrics().total("edge_handshakes_total");
-    assert!(handshakes > players as f64, "clients came again: {handshakes}");
+    until_true("clients to have come again, as the figures tell it", || {
+        node.metrics().total("edge_handshakes_total") > players as f64
+    });
     until_true("connections that died meanwhile to be let go", || {
         node.metrics().total("edge_connections") == players as f64
     });
