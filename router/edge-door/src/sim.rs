@@ -12,13 +12,16 @@
 
 mod clock;
 mod disk;
+mod faults;
 mod file;
 mod net;
 mod random;
 mod udp;
 
 pub use clock::SimClock;
-pub use disk::{DiskConfig, DiskFaults, DiskImage, SimDisk};
+pub use disk::{DiskConfig, DiskImage, SimDisk};
+pub use faults::{DiskFaults, Fail, Rot};
+pub use file::SECTOR_BYTES;
 pub use net::{LinkConfig, NetFaults, Packet, SimNet};
 pub use random::{Rng, SimEntropy};
 pub use udp::{SimHub, SimUdp};

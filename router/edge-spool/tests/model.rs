@@ -45,6 +45,7 @@ fn nasty() -> DiskConfig {
         latency: Duration::from_micros(100),
         jitter: Duration::from_micros(400),
         capacity_bytes: None,
+        copies_on_write: false,
         sync_error_ppm: 0,
         write_error_ppm: 0,
     }

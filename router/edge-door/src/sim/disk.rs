@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use crate::disk::check_name;
 use crate::sim::file::SimFile;
-use crate::sim::{Ppm, Rng, SimClock};
+use crate::sim::{DiskFaults, Fail, Ppm, Rng, Rot, SimClock};
 use crate::{Clock, Disk, DiskOp, FileName, OpId};
 
 /// How the disk behaves.
@@ -31,33 +31,13 @@ pub struct DiskConfig {
     pub jitter: Duration,
     /// Room for the lengths of all files together, in bytes; `None`: unlimited.
     pub capacity_bytes: Option<u64>,
+    /// Whether every write needs room for its bytes, also where the file is long enough: as on a file system that writes
+    /// elsewhere first and frees the old place afterwards.
+    pub copies_on_write: bool,
     /// Syncs of a file that fail, and lose what they should have covered.
     pub sync_error_ppm: Ppm,
     /// Writes that fail after any part was written.
     pub write_error_ppm: Ppm,
-}
-
-/// What fired so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct DiskFaults {
-    /// Crashes.
-    pub crashes: u64,
-    /// Unsynced changes that a crash took.
-    pub changes_lost: u64,
-    /// Unsynced changes that survived a crash.
-    pub changes_kept: u64,
-    /// Writes of which a crash kept some sectors.
-    pub writes_torn: u64,
-    /// Creations, renames and removals that a crash undid.
-    pub names_lost: u64,
-    /// Syncs that failed.
-    pub syncs_failed: u64,
-    /// Writes that failed.
-    pub writes_failed: u64,
-    /// Operations refused for want of room.
-    pub out_of_space: u64,
-    /// Bits flipped.
-    pub bits_flipped: u64,
 }
 
 /// What lies on a disk that has no power: the durable bytes of the durable names.
@@ -91,6 +71,8 @@ struct State {
     next_flight: u64,
     next_handle: u64,
     sync_failures_due: u32,
+    /// What fails once.
+    failures_due: Vec<Fail>,
     faults: DiskFaults,
 }
 
@@ -132,6 +114,7 @@ impl SimDisk {
             next_flight: 0,
             next_handle: 1,
             sync_failures_due: 0,
+            failures_due: Vec::new(),
             faults: DiskFaults::default(),
         };
         Self { state: Arc::new(Mutex::new(state)), handle: 0 }
@@ -173,6 +156,22 @@ impl SimDisk {
         self.state().sync_failures_due = n;
     }
 
+    /// Makes the next operation of this kind fail.
+    pub fn fail_next(&mut self, fail: Fail) {
+        self.state().failures_due.push(fail);
+    }
+
+    /// Takes back what was to fail and has not been asked for.
+    pub fn fail_nothing(&mut self) {
+        let mut state = self.state();
+        (state.sync_failures_due, state.failures_due) = (0, Vec::new());
+    }
+
+    /// Bytes of all files together.
+    pub fn used_bytes(&self) -> u64 {
+        self.state().used_bytes()
+    }
+
     /// Changes how the disk behaves from now on.
     pub fn set_config(&mut self, config: DiskConfig) {
         self.state().config = config;
@@ -185,6 +184,21 @@ impl SimDisk {
         let flipped = state.files[at].flip(offset, bit);
         state.faults.bits_flipped += u64::from(flipped);
         flipped
+    }
+
+    /// Spoils a sector of what is durable of a file, by its number from 0; readers see it at once. Says whether anything has
+    /// changed by that.
+    pub fn rot(&mut self, file: &FileName, sector: u64, rot: Rot) -> bool {
+        let mut state = self.state();
+        let Some(&at) = state.names.get(file) else { return false };
+        let has_changed = state.files[at].rot(sector, rot);
+        let fired = match rot {
+            Rot::Flip(_) => &mut state.faults.bits_flipped,
+            Rot::Zero => &mut state.faults.sectors_zeroed,
+            Rot::Stale => &mut state.faults.sectors_stale,
+        };
+        *fired += u64::from(has_changed);
+        has_changed
     }
 
     /// What fired so far.
@@ -261,10 +275,7 @@ impl State {
             DiskOp::Create { file, len } => self.create(&file, len),
             DiskOp::Write { file, offset, data } => self.write(&file, offset, data),
             DiskOp::Sync { file } => self.sync(&file, mark),
-            DiskOp::SyncDir => {
-                self.sync_dir(mark);
-                Ok(())
-            }
+            DiskOp::SyncDir => self.sync_dir(mark),
             DiskOp::Truncate { file, len } => {
                 check_name(&file)?;
                 let at = self.find(&file)?;
@@ -293,6 +304,10 @@ impl State {
         if self.names.contains_key(name) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("`{name}` exists already")));
         }
+        if self.fails(|fail| matches!(fail, Fail::Create(prefix) if name.starts_with(prefix))) {
+            self.faults.writes_failed += 1;
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
         self.need_room(len)?;
         let mut file = SimFile::default();
         if len > 0 {
@@ -308,11 +323,14 @@ impl State {
         let at = self.find(name)?;
         let end = offset + data.len() as u64;
         let written = data.len();
-        if let Err(full) = self.need_room(end.saturating_sub(self.files[at].current().len() as u64)) {
+        let grows = end.saturating_sub(self.files[at].current().len() as u64);
+        let needed = if self.config.copies_on_write { written as u64 } else { grows };
+        if let Err(full) = self.need_room(needed) {
             self.write_part(at, offset, &data, written);
             return Err(full);
         }
-        if self.rng.chance(self.config.write_error_ppm) {
+        let is_due = self.fails(|fail| matches!(fail, Fail::Write(prefix) if name.starts_with(prefix)));
+        if self.rng.chance(self.config.write_error_ppm) || is_due {
             self.faults.writes_failed += 1;
             self.write_part(at, offset, &data, written);
             return Err(io::Error::from_raw_os_error(EIO));
@@ -326,7 +344,8 @@ impl State {
         let inside = (self.files[at].current().len() as u64).saturating_sub(offset);
         let part = self.rng.index(written + 1).min(usize::try_from(inside).unwrap_or(usize::MAX));
         if part > 0 {
-            self.files[at].write(offset, data.slice(..part));
+            // A copy: what was not written is nobody's, and a slice would keep it as long as what was.
+            self.files[at].write(offset, Bytes::copy_from_slice(&data[..part]));
         }
     }
 
@@ -334,7 +353,8 @@ impl State {
         check_name(name)?;
         let at = self.find(name)?;
         let unlucky = self.rng.chance(self.config.sync_error_ppm);
-        if unlucky || self.sync_failures_due > 0 {
+        let is_due = self.fails(|fail| matches!(fail, Fail::Sync(prefix) if name.starts_with(prefix)));
+        if unlucky || is_due || self.sync_failures_due > 0 {
             self.sync_failures_due = self.sync_failures_due.saturating_sub(1);
             self.faults.syncs_failed += 1;
             self.files[at].sync_failed(mark, &mut self.rng);
@@ -344,11 +364,26 @@ impl State {
         Ok(())
     }
 
-    fn sync_dir(&mut self, mark: u64) {
+    fn sync_dir(&mut self, mark: u64) -> io::Result<()> {
         let covered = self.pending_names.iter().take_while(|(n, _)| *n < mark).count();
+        let is_due = self.fails(|fail| matches!(fail, Fail::SyncDir));
         for (_, change) in self.pending_names.drain(..covered) {
-            rename(&mut self.durable_names, &change);
+            // Chance is asked only where something fails, so that the stories of other seeds stay as they are.
+            if !is_due || self.rng.chance(500_000) {
+                rename(&mut self.durable_names, &change);
+            }
         }
+        if is_due {
+            self.faults.dir_syncs_failed += 1;
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        Ok(())
+    }
+
+    /// Whether something is to fail now; it then has.
+    fn fails(&mut self, is_meant: impl Fn(&Fail) -> bool) -> bool {
+        let due = self.failures_due.iter().position(is_meant);
+        due.map(|at| self.failures_due.remove(at)).is_some()
     }
 
     fn change_name(&mut self, change: NameChange) {
@@ -375,12 +410,15 @@ impl State {
 
     fn need_room(&mut self, more: u64) -> io::Result<()> {
         let Some(capacity) = self.config.capacity_bytes else { return Ok(()) };
-        let used: u64 = self.names.values().map(|at| self.files[*at].current().len() as u64).sum();
-        if more == 0 || used + more <= capacity {
+        if more == 0 || self.used_bytes() + more <= capacity {
             return Ok(());
         }
         self.faults.out_of_space += 1;
         Err(io::Error::from_raw_os_error(ENOSPC))
+    }
+
+    fn used_bytes(&self) -> u64 {
+        self.names.values().map(|at| self.files[*at].current().len() as u64).sum()
     }
 
     fn abandon(&mut self, rng: &mut Rng) {

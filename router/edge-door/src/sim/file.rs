@@ -3,16 +3,18 @@
 //! In: writes, length changes, syncs, crashes. Out: what a reader sees now, and what is left afterwards. A change is
 //! kept whole until a sync covers it. Deliberately absent: names (the directory has them) and time.
 
-use crate::sim::Rng;
+use crate::sim::{Rng, Rot};
 
-/// What the disk writes whole or not at all, in bytes.
-const SECTOR_BYTES: u64 = 512;
+/// What the simulated disk writes whole or not at all, in bytes.
+pub const SECTOR_BYTES: u64 = 512;
 
 /// One file's contents.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct SimFile {
     /// What survives for certain.
     durable: Vec<u8>,
+    /// Of each sector, what was durable before it was last synced; as long as `durable` or shorter, zeros behind.
+    before: Vec<u8>,
     /// What a reader sees.
     current: Vec<u8>,
     /// What leads from one to the other, in order; empty of what a failed sync has dropped.
@@ -71,6 +73,9 @@ impl SimFile {
     pub(super) fn sync(&mut self, mark: u64) {
         let covered = self.pending.iter().take_while(|(n, _)| *n < mark).count();
         for (_, change) in self.pending.drain(..covered) {
+            if let Change::Write { offset, data } = &change {
+                keep_before(&mut self.before, &self.durable, *offset, data.len() as u64);
+            }
             apply(&mut self.durable, &change);
         }
     }
@@ -104,10 +109,50 @@ impl SimFile {
         true
     }
 
+    /// Spoils a durable sector, for readers too. Says whether anything has changed by that.
+    pub(super) fn rot(&mut self, sector: u64, rot: Rot) -> bool {
+        let start = ((sector * SECTOR_BYTES) as usize).min(self.durable.len());
+        let end = (start + SECTOR_BYTES as usize).min(self.durable.len());
+        let sound = self.durable[start..end].to_vec();
+        let mut spoiled = sound.clone();
+        match rot {
+            Rot::Flip(bit) => {
+                if let Some(byte) = spoiled.get_mut(usize::from(bit / 8)) {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
+            Rot::Zero => spoiled.fill(0),
+            Rot::Stale => {
+                let before = self.before.get(start..).unwrap_or_default();
+                let known = before.len().min(spoiled.len());
+                spoiled[..known].copy_from_slice(&before[..known]);
+                spoiled[known..].fill(0);
+            }
+        }
+        self.durable[start..end].copy_from_slice(&spoiled);
+        // What was written since and is not synced yet stays as it was written.
+        for (at, (sound, spoiled)) in sound.iter().zip(&spoiled).enumerate() {
+            if let Some(seen) = self.current.get_mut(start + at).filter(|seen| *seen == sound) {
+                *seen = *spoiled;
+            }
+        }
+        sound != spoiled
+    }
+
     fn push(&mut self, change: Change) {
         self.pending.push((self.next_change, change));
         self.next_change += 1;
     }
+}
+
+/// Remembers the sectors of a stretch as they are.
+fn keep_before(before: &mut Vec<u8>, durable: &[u8], offset: u64, len: u64) {
+    let start = ((offset / SECTOR_BYTES * SECTOR_BYTES) as usize).min(durable.len());
+    let end = ((offset + len).next_multiple_of(SECTOR_BYTES) as usize).min(durable.len());
+    if before.len() < end {
+        before.resize(end, 0);
+    }
+    before[start..end].copy_from_slice(&durable[start..end]);
 }
 
 /// Applies a part of `changes` that chance picks: all, none, a prefix, a subset, or a subset with torn sectors.

@@ -151,6 +151,98 @@ fn flipped_bits_are_durable() {
     assert_eq!(disk.faults().bits_flipped, 1);
 }
 
+/// A durable file of two sectors, the second written and synced twice.
+fn two_sectors() -> SimDisk {
+    let (mut disk, _) = disk(1, DiskConfig::default());
+    disk.blocking(DiskOp::Create { file: name("a"), len: 1_024 }).unwrap();
+    disk.blocking(DiskOp::SyncDir).unwrap();
+    for (offset, data) in [(0, &[1; 1_024]), (512, &[2; 1_024])] {
+        let data = Bytes::from_static(&data[..1_024 - offset as usize]);
+        disk.blocking(DiskOp::Write { file: name("a"), offset, data }).unwrap();
+        disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+    }
+    disk
+}
+
+#[test]
+fn a_sector_rots_alone_and_for_good() {
+    for (rot, expected) in [(Rot::Zero, 0), (Rot::Stale, 1)] {
+        let mut disk = two_sectors();
+        assert!(disk.rot(&name("a"), 1, rot));
+        assert!(!disk.rot(&name("a"), 1, Rot::Zero) || expected != 0);
+        assert!(!disk.rot(&name("a"), 2, rot), "there is none");
+        disk = two_sectors();
+        disk.rot(&name("a"), 1, rot);
+        disk.crash(&mut Rng::new(1));
+        let bytes = contents(&mut disk, "a");
+        assert!(bytes[..512].iter().all(|b| *b == 1), "{rot:?}");
+        assert!(bytes[512..].iter().all(|b| *b == expected), "{rot:?}");
+    }
+    let mut disk = two_sectors();
+    assert!(disk.rot(&name("a"), 0, Rot::Flip(8 * 511)));
+    assert_eq!(contents(&mut disk, "a")[510..513], [1, 0, 2]);
+    assert_eq!(disk.faults(), DiskFaults { bits_flipped: 1, ..DiskFaults::default() });
+}
+
+#[test]
+fn what_is_not_synced_yet_does_not_rot() {
+    let mut disk = two_sectors();
+    disk.blocking(write("a", 600, b"fresh")).unwrap();
+    assert!(disk.rot(&name("a"), 1, Rot::Zero));
+    let bytes = contents(&mut disk, "a");
+    assert_eq!((&bytes[598..607], bytes[512]), (&b"\0\0fresh\0\0"[..], 0));
+}
+
+#[test]
+fn a_directory_whose_sync_failed_once_never_keeps_what_it_should_have_kept() {
+    let (mut kept, mut lost) = (0, 0);
+    for seed in 0..50 {
+        let (mut disk, _) = disk(seed, DiskConfig::default());
+        disk.blocking(DiskOp::Create { file: name("a"), len: 0 }).unwrap();
+        disk.fail_next(Fail::SyncDir);
+        assert!(disk.blocking(DiskOp::SyncDir).is_err());
+        disk.blocking(DiskOp::SyncDir).unwrap();
+        assert_eq!(disk.list().unwrap().len(), 1, "everybody sees it");
+        let is_kept = disk.image().files.contains_key("a");
+        (kept, lost) = (kept + u64::from(is_kept), lost + u64::from(!is_kept));
+        assert_eq!(disk.faults().dir_syncs_failed, 1);
+    }
+    assert!(kept > 5 && lost > 5, "{kept} {lost}");
+}
+
+#[test]
+fn what_fails_once_fails_where_it_was_meant_to() {
+    let (mut disk, _) = disk(1, DiskConfig::default());
+    for fail in [Fail::Create("b"), Fail::Write("b"), Fail::Sync("b")] {
+        disk.fail_next(fail);
+    }
+    disk.blocking(DiskOp::Create { file: name("a"), len: 0 }).unwrap();
+    assert!(disk.blocking(DiskOp::Create { file: name("b"), len: 0 }).is_err());
+    disk.blocking(DiskOp::Create { file: name("b"), len: 0 }).unwrap();
+    disk.blocking(write("a", 0, b"x")).unwrap();
+    assert!(disk.blocking(write("b", 0, b"x")).is_err());
+    disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+    assert!(disk.blocking(DiskOp::Sync { file: name("b") }).is_err());
+    disk.blocking(DiskOp::Sync { file: name("b") }).unwrap();
+    disk.fail_next(Fail::Sync("a"));
+    disk.fail_nothing();
+    disk.blocking(DiskOp::Sync { file: name("a") }).unwrap();
+}
+
+#[test]
+fn a_disk_that_copies_on_write_refuses_writes_into_the_midst_of_a_file() {
+    let config = DiskConfig { capacity_bytes: Some(10), copies_on_write: true, ..DiskConfig::default() };
+    let (mut disk, _) = disk(1, config);
+    disk.blocking(DiskOp::Create { file: name("a"), len: 6 }).unwrap();
+    disk.blocking(write("a", 0, b"1234")).unwrap();
+    assert_eq!(disk.blocking(write("a", 0, b"12345")).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    disk.blocking(DiskOp::Create { file: name("b"), len: 4 }).unwrap();
+    assert!(disk.blocking(write("a", 0, b"1")).is_err());
+    disk.blocking(DiskOp::Unlink { file: name("b") }).unwrap();
+    disk.blocking(write("a", 0, b"1")).unwrap();
+    assert_eq!((disk.used_bytes(), disk.faults().out_of_space), (6, 2));
+}
+
 #[test]
 fn names_are_checked() {
     let (mut disk, _) = disk(1, DiskConfig::default());
