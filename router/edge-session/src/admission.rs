@@ -144,14 +144,15 @@ impl Session {
         let Some(who) = &self.established else { unreachable!("a live session is established") };
         // The client's clock runs on its own; what it dates after its arrival happened at its arrival.
         let client_ms = i64::try_from(event.client_ms).unwrap_or(i64::MAX);
-        let happened_ms = who.clock_offset_ms.saturating_add(client_ms).min(context.unix_ms);
+        let age_ms = context.told_ms().saturating_sub(who.clock_offset_ms.saturating_add(client_ms)).max(0);
+        let happened_ms = context.shown_ms.saturating_sub(age_ms);
         context.events.push_back(SessionEvent::Event(Arrived {
             key: self.key,
             producer: who.producer,
             conn: who.info.clone(),
             origin,
             event_type: event.event_type,
-            arrival: UnixMillis(context.unix_ms),
+            arrival: UnixMillis(context.shown_ms),
             happened: UnixMillis(happened_ms),
             payload: event.payload,
         }));

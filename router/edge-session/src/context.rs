@@ -22,8 +22,12 @@ pub(crate) struct Context {
     /// When the shard's sessions were made; meters count from here.
     pub(crate) origin: Instant,
     pub(crate) now: Instant,
-    /// Milliseconds since 1970, read together with `now`.
-    pub(crate) unix_ms: i64,
+    /// When the two below were read; `now` may have gone on since.
+    pub(crate) told_at: Instant,
+    /// The shard's time, which never runs backwards: milliseconds since 1970. Events are dated by it.
+    pub(crate) shown_ms: i64,
+    /// The wall clock as it is, steps and all. Tokens are judged by it.
+    pub(crate) wall_ms: i64,
     pub(crate) events: VecDeque<SessionEvent>,
     pub(crate) stats: Stats,
     /// Classes that are not read and get no further credit.
@@ -43,7 +47,9 @@ impl Context {
             deny: Arc::default(),
             origin: now,
             now,
-            unix_ms: 0,
+            told_at: now,
+            shown_ms: 0,
+            wall_ms: 0,
             events: VecDeque::new(),
             stats: Stats::default(),
             paused: [false; CLASSES],
@@ -58,10 +64,16 @@ impl Context {
         self.now.saturating_duration_since(self.origin).as_nanos() as u64
     }
 
-    /// The monotonic moment of a wall-clock one.
-    pub(crate) fn instant_of(&self, unix_ms: i64) -> Instant {
-        let ahead_ms = u64::try_from(unix_ms.saturating_sub(self.unix_ms)).unwrap_or(0);
+    /// The monotonic clock when the time was told, in milliseconds since the sessions were made: what clients' clocks are compared
+    /// with.
+    pub(crate) fn told_ms(&self) -> i64 {
+        i64::try_from(self.told_at.saturating_duration_since(self.origin).as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The monotonic moment of one of the wall clock, as that shows the time now.
+    pub(crate) fn instant_of(&self, wall_ms: i64) -> Instant {
+        let ahead_ms = u64::try_from(wall_ms.saturating_sub(self.wall_ms)).unwrap_or(0);
         // A year is beyond any session; it keeps the sum from overflowing.
-        self.now + Duration::from_millis(ahead_ms.min(365 * 24 * 3600 * 1000))
+        self.told_at + Duration::from_millis(ahead_ms.min(365 * 24 * 3600 * 1000))
     }
 }

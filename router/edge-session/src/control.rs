@@ -62,7 +62,7 @@ impl Session {
             return self.say_refuse(&Refuse::new(RefuseCode::Draining, "", None), context);
         }
         let token = hello.token.as_str().as_bytes();
-        let claims = match context.verifier.verify(token, context.unix_ms, &context.deny) {
+        let claims = match context.verifier.verify(token, context.wall_ms, &context.deny) {
             Ok(claims) => claims,
             Err(error) => {
                 context.stats.tokens_refused += 1;
@@ -87,7 +87,7 @@ impl Session {
     /// A fresh token for the same bearer moves the session's end; whom it is about never changes.
     fn on_reauth(&mut self, token: &str, context: &mut Context) -> Result<(), CloseReason> {
         let Some(who) = &mut self.established else { unreachable!("a session that answers HELLO is established") };
-        let verified = context.verifier.verify(token.as_bytes(), context.unix_ms, &context.deny);
+        let verified = context.verifier.verify(token.as_bytes(), context.wall_ms, &context.deny);
         let claims = verified.map_err(|error| CloseReason::new(CloseCode::TokenInvalid, error.to_string()))?;
         if claims.sub != who.claims.sub || claims.provenance != who.claims.provenance {
             let detail = "the token of REAUTH has another `sub` or provenance";
@@ -116,7 +116,7 @@ impl Session {
             receipts: welcome.marks.map(|seq| seq.min(Seq(varint::MAX))),
             limits: limits(&budget, config),
             credit: std::array::from_fn(|i| who.classes[i].credit()),
-            server_time: UnixMillis(context.unix_ms),
+            server_time: UnixMillis(context.wall_ms),
             node: config.node,
             revision: welcome.revision,
             catalogue_digest: welcome.catalogue_digest,
@@ -267,7 +267,7 @@ fn establish(hello: &edge_wire::Hello, claims: Claims, context: &Context) -> Est
     Established {
         producer: edge_wire::keys::producer_key(&info.sub, hello.producer),
         ends: context.instant_of(claims.ends_unix_ms),
-        clock_offset_ms: context.unix_ms.saturating_sub(client_ms),
+        clock_offset_ms: context.told_ms().saturating_sub(client_ms),
         idle_timeout,
         classes: std::array::from_fn(|i| ClassState::new(hello.highest_receipts[i], config.window_events[i])),
         receipts_due: None,

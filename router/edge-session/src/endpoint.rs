@@ -17,7 +17,7 @@ use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, Endpo
 use crate::amplify::is_lone_handshake_packet;
 use crate::cid::{CidKey, Slot};
 use crate::context::Context;
-use crate::events::{Arrival, Departure, Handled, SessionEvent, SessionKey, Stats, Welcome};
+use crate::events::{Arrival, Departure, Handled, Hands, SessionEvent, SessionKey, Stats, Welcome};
 use crate::session::{Fate, Session};
 use crate::table::Table;
 use crate::timers::{DueTick, Wheel};
@@ -50,9 +50,9 @@ pub struct Sessions {
 impl Sessions {
     // ---- what comes from outside
 
-    /// Takes in one datagram. `now` and `unix_ms` (milliseconds since 1970) are read together.
-    pub fn handle_datagram(&mut self, now: Instant, unix_ms: i64, arrival: &Arrival, datagram: BytesMut) -> Handled {
-        self.tell(now, unix_ms);
+    /// Takes in one datagram. `now` and both of `hands` are read together.
+    pub fn handle_datagram(&mut self, now: Instant, hands: Hands, arrival: &Arrival, datagram: BytesMut) -> Handled {
+        self.tell(now, hands);
         if let Some(shard) = self.cid_key.foreign_shard(&datagram, self.here) {
             self.context.stats.datagrams_foreign += 1;
             return Handled::Foreign { shard, datagram };
@@ -79,8 +79,8 @@ impl Sessions {
     }
 
     /// Lets time pass. Calling it early or late is harmless; best is at [`poll_timeout`](Self::poll_timeout)'s instant.
-    pub fn handle_timeout(&mut self, now: Instant, unix_ms: i64) {
-        self.tell(now, unix_ms);
+    pub fn handle_timeout(&mut self, now: Instant, hands: Hands) {
+        self.tell(now, hands);
         let mut due = std::mem::take(&mut self.due);
         self.wheel.advance(now, TIMERS_A_TURN, &mut due);
         for (index, tick) in due.drain(..) {
@@ -196,11 +196,12 @@ impl Sessions {
 
     // ---- inside
 
-    fn tell(&mut self, now: Instant, unix_ms: i64) {
+    fn tell(&mut self, now: Instant, hands: Hands) {
         // Another core's reading may be a little behind ours.
         self.context.now = self.context.now.max(now);
-        self.context.unix_ms = unix_ms;
-        self.told_time.tell(unix_ms);
+        self.context.told_at = self.context.now;
+        (self.context.shown_ms, self.context.wall_ms) = (hands.shown.0, hands.wall.0);
+        self.told_time.tell(hands.shown.0);
     }
 
     pub(crate) fn mark_dirty(&mut self, index: u32) {

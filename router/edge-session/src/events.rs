@@ -40,6 +40,15 @@ pub struct Arrival {
     pub ecn: u8,
 }
 
+/// What the clock shows, read at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hands {
+    /// The shard's time, which never runs backwards: events are dated by it.
+    pub shown: UnixMillis,
+    /// The wall clock as it is, which may step either way: tokens are judged by it.
+    pub wall: UnixMillis,
+}
+
 /// What became of a datagram.
 #[derive(Debug)]
 pub enum Handled {

@@ -52,7 +52,7 @@ pub use cid::{CID_BYTES, CidKey, Slot};
 pub use config::{Config, ConfigError};
 pub use endpoint::Sessions;
 pub use events::{
-    Arrival, Arrived, Departure, Ended, Handled, Hello, MoveTo, Origin, SessionEvent, SessionKey, Stats, Welcome,
+    Arrival, Arrived, Departure, Ended, Handled, Hands, Hello, MoveTo, Origin, SessionEvent, SessionKey, Stats, Welcome,
 };
 pub use setup::SetupError;
 pub use token::{Claims, DenyList, IssuerConfig, IssuerError, JwksError, TokenError, TokenTimes, TokenVerifier};

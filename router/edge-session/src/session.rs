@@ -56,7 +56,7 @@ pub(crate) struct Established {
     pub(crate) claims: Claims,
     /// When the token ends.
     pub(crate) ends: Instant,
-    /// Our wall clock minus the client's clock.
+    /// Our monotonic clock minus the client's: no step of the wall makes events older or younger than they are.
     pub(crate) clock_offset_ms: i64,
     pub(crate) idle_timeout: Duration,
     pub(crate) classes: [ClassState; CLASSES],

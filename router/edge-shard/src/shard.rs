@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use edge_event::{ShardId, UnixMillis};
-use edge_session::{Arrival, DenyList, Departure, Handled, MoveTo, SessionKey, Sessions, TokenVerifier};
+use edge_session::{Arrival, DenyList, Departure, Handled, Hands, MoveTo, SessionKey, Sessions, TokenVerifier};
 use edge_wire::{EncodeError, RefuseCode};
 use rules_engine::{RuleCounters, RuleSet};
 
@@ -87,7 +87,8 @@ impl Shard {
     /// A packet of this shard's socket.
     pub fn handle_packet(&mut self, now: Instant, wall: UnixMillis, arrival: Arrival, data: BytesMut) {
         let shown = self.clock.tell(now, wall);
-        if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, shown.0, &arrival, data)
+        let hands = Hands { shown, wall };
+        if let Handled::Foreign { shard, datagram } = self.sessions.handle_datagram(now, hands, &arrival, data)
             && shard != self.id
             && shard.0 < self.shards
             && self.outbox.has_packet_room(shard)
@@ -116,7 +117,7 @@ impl Shard {
             Forward::Packet(StrayPacket { arrival, data }) => {
                 let shown = self.clock.tell(now, wall);
                 // It named us; if the connection is gone meanwhile, it is nobody's.
-                let _ = self.sessions.handle_datagram(now, shown.0, &arrival, data);
+                let _ = self.sessions.handle_datagram(now, Hands { shown, wall }, &arrival, data);
             }
             Forward::Cut(number) => {
                 self.handle_cut(number);
@@ -192,7 +193,7 @@ impl Shard {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant, wall: UnixMillis) {
         let shown = self.clock.tell(now, wall);
-        self.sessions.handle_timeout(now, shown.0);
+        self.sessions.handle_timeout(now, Hands { shown, wall });
         self.owner.on_time(now, shown);
         self.tick_at = now + TICK;
     }

@@ -92,7 +92,8 @@ fn a_datagram_for_a_stranger_is_not_answered_with_more_than_it_had() {
     world.shards = World::new(Config::default()).shards;
     for _ in 0..10 {
         let arrival = Arrival { remote: spoofed(1), local_ip: None, ecn: 0 };
-        let _ = world.shards[0].handle_datagram(world.now, world.unix_ms, &arrival, replay.clone());
+        let hands = world.hands();
+        let _ = world.shards[0].handle_datagram(world.now, hands, &arrival, replay.clone());
     }
     let answers = answers(&mut world);
     assert_eq!(answers.len(), 1, "resets are rate-limited");

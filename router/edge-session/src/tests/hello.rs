@@ -52,6 +52,27 @@ fn a_client_is_welcomed_and_the_shard_knows_who_it_is() {
     assert_eq!(world.shards[1].stats().connections, 0);
 }
 
+/// After the clock was an hour ahead and is right again, the shard's time waits for it. Tokens must not wait.
+#[test]
+fn tokens_are_judged_by_the_wall_whatever_the_shard_shows() {
+    for (wall_ahead_ms, refused) in [(0, None), (-3_600_000, Some(RefuseCode::TokenNotYetValid)), (-20_000, None)] {
+        let mut world = world();
+        (world.unix_ms, world.wall_ahead_ms) = (NOW_S * 1000 + 3_600_000, wall_ahead_ms);
+        let claims = json!({ "sub": "p1", "aud": "edge", "iat": NOW_S + 3_600, "exp": NOW_S + 4_200 });
+        let client = world.connect();
+        world.exchange();
+        world.clients[client].hello(Hello { token: Token(makers().0.token(&claims)), ..hello() });
+        world.exchange();
+        match (&world.clients[client].frames[..], refused) {
+            ([ServerFrame::Welcome(welcome)], None) => {
+                assert_eq!(welcome.server_time.0, world.unix_ms + wall_ahead_ms, "by which its end is judged");
+            }
+            ([ServerFrame::Refuse(refuse)], Some(code)) => assert_eq!(refuse.known(), Some(code)),
+            (said, expected) => panic!("{said:?}, not {expected:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_refused_token_is_told_which_check_failed() {
     for (token, code) in [

@@ -256,8 +256,8 @@ fn advance(world: &mut World, accounts: &mut Accounts, by: Duration) {
     loop {
         let next = world.shards[0].poll_timeout().filter(|at| *at <= end);
         world.now = next.unwrap_or(end).max(world.now);
-        let (now, unix_ms) = (world.now, world.unix_ms);
-        world.shards[0].handle_timeout(now, unix_ms);
+        let (now, hands) = (world.now, world.hands());
+        world.shards[0].handle_timeout(now, hands);
         accounts.drain(world);
         if next.is_none() {
             return;
@@ -294,8 +294,8 @@ fn what_cannot_be_read_is_met_with_silence_and_leaves_nothing_behind() {
             // Noise with a long header.
             _ => [&[0xe0u8, 0, 0, 0, 1][..], &dice.bytes(1300)].concat(),
         };
-        let (now, unix_ms) = (world.now, world.unix_ms);
-        let _ = world.shards[0].handle_datagram(now, unix_ms, &arrival, BytesMut::from(&datagram[..]));
+        let (now, hands) = (world.now, world.hands());
+        let _ = world.shards[0].handle_datagram(now, hands, &arrival, BytesMut::from(&datagram[..]));
         world.exchange();
         assert!(world.strays.is_empty(), "case {} was answered", n % 4);
     }
@@ -305,9 +305,9 @@ fn what_cannot_be_read_is_met_with_silence_and_leaves_nothing_behind() {
     assert_eq!((stats.connections, stats.half_open, stats.bytes_out), (0, 0, 0));
     assert_eq!(stats.initials_unreadable + stats.datagrams_ignored, 20_000, "each is counted once");
     // Who could not be read is not punished for it: the address was anybody's.
-    let (now, unix_ms) = (world.now, world.unix_ms);
+    let (now, hands) = (world.now, world.hands());
     let good = greeting.initial(b"12345678").seal();
-    let _ = world.shards[0].handle_datagram(now, unix_ms, &arrival, BytesMut::from(&good[..]));
+    let _ = world.shards[0].handle_datagram(now, hands, &arrival, BytesMut::from(&good[..]));
     world.exchange();
     assert!(!world.strays.is_empty());
 }

@@ -76,8 +76,8 @@ fn a_spoofed_move_sends_a_victim_no_more_than_three_times_and_the_client_goes_on
         let mut received = bytes_to(&mut world, victim(0));
         for _ in 0..400 {
             world.now += Duration::from_millis(10);
-            let (now, unix_ms) = (world.now, world.unix_ms);
-            world.shards[0].handle_timeout(now, unix_ms);
+            let (now, hands) = (world.now, world.hands());
+            world.shards[0].handle_timeout(now, hands);
             received += bytes_to(&mut world, victim(0));
             assert!(received <= 3 * sent, "{received} bytes for {sent}");
         }

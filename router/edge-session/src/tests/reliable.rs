@@ -278,6 +278,27 @@ fn the_clients_clock_is_mapped_and_never_runs_ahead() {
     assert!(world.arrived.iter().all(|arrived| arrived.arrival == UnixMillis(hello_at + 10_000)));
 }
 
+/// Ages are measured by the monotonic clocks of both ends, and dates by what the shard shows.
+#[test]
+fn a_step_of_the_wall_makes_no_event_late() {
+    for step_ms in [3_600_000, -3_600_000] {
+        let mut world = world();
+        let client = world.player();
+        world.pass(10 * SECOND);
+        world.unix_ms += step_ms;
+        let mut bytes = Vec::new();
+        StreamHeader::Events(class(0)).encode(&mut bytes);
+        // HELLO said 1,000 ms, ten seconds ago: told just now, and two seconds ago.
+        for (seq, client_ms) in [(1, 11_000), (2, 9_000)] {
+            bytes.extend(event_bytes(seq, client_ms));
+        }
+        world.clients[client].open(Dir::Uni, &bytes);
+        world.exchange();
+        let ages: Vec<i64> = world.arrived.iter().map(|arrived| arrived.arrival.0 - arrived.happened.0).collect();
+        assert_eq!(ages, [0, 2_000], "{step_ms}");
+    }
+}
+
 #[test]
 fn replies_reach_the_client_within_their_budget() {
     let mut budget = Budget::for_players();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use edge_event::identity::CLASSES;
-use edge_event::{Class, CommandId, EventTypeId, ProducerId, Provenance, Seq, ShardId};
+use edge_event::{Class, CommandId, EventTypeId, ProducerId, Provenance, Seq, ShardId, UnixMillis};
 use edge_wire::{ClientFrame, CloseReason, EventFrame, FrameDecoder, Hello, ServerFrame, StreamHeader, Token};
 use quinn_proto::crypto::rustls::QuicClientConfig;
 use quinn_proto::{
@@ -24,8 +24,8 @@ use super::pen::{Pen, Space};
 use super::rude::Rude;
 use crate::token::maker::{Maker, NOW_S, claims};
 use crate::{
-    Arrival, Arrived, Config, Ended, Handled, Origin, SessionEvent, SessionKey, Sessions, SharedKeys, TokenTimes,
-    TokenVerifier, Welcome,
+    Arrival, Arrived, Config, Ended, Handled, Hands, Origin, SessionEvent, SessionKey, Sessions, SharedKeys,
+    TokenTimes, TokenVerifier, Welcome,
 };
 
 pub(super) const SHARDS: u16 = 2;
@@ -99,6 +99,8 @@ pub(super) fn verifier() -> Arc<TokenVerifier> {
 pub(super) struct World {
     pub(super) now: Instant,
     pub(super) unix_ms: i64,
+    /// How far the wall is ahead of what the shard shows.
+    pub(super) wall_ahead_ms: i64,
     pub(super) shards: Vec<Sessions>,
     pub(super) clients: Vec<Client>,
     /// What stories look at: events, and ends.
@@ -167,6 +169,7 @@ impl World {
         World {
             now,
             unix_ms: NOW_S * 1000,
+            wall_ahead_ms: 0,
             shards,
             clients: Vec::new(),
             arrived: Vec::new(),
@@ -292,16 +295,16 @@ impl World {
 
     pub(super) fn deliver(&mut self, shard: usize, remote: SocketAddr, datagram: BytesMut) {
         let arrival = Arrival { remote, local_ip: None, ecn: 0 };
-        let (now, unix_ms) = (self.now, self.unix_ms);
+        let (now, hands) = (self.now, self.hands());
         // A copy of the shard's own, so that what it keeps of it is counted as kept.
         let handled =
-            self.count(|shards| shards[shard].handle_datagram(now, unix_ms, &arrival, BytesMut::from(&datagram[..])));
+            self.count(|shards| shards[shard].handle_datagram(now, hands, &arrival, BytesMut::from(&datagram[..])));
         match handled {
             Handled::Here => {}
             Handled::Foreign { shard: home, datagram } => {
                 self.foreign += 1;
                 let home = usize::from(home.0);
-                let handled = self.count(|shards| shards[home].handle_datagram(now, unix_ms, &arrival, datagram));
+                let handled = self.count(|shards| shards[home].handle_datagram(now, hands, &arrival, datagram));
                 assert!(matches!(handled, Handled::Here), "a datagram is forwarded once");
             }
         }
@@ -364,6 +367,11 @@ impl World {
         }
     }
 
+    /// What the clock shows: here the shard shows the wall.
+    pub(super) fn hands(&self) -> Hands {
+        Hands { shown: UnixMillis(self.unix_ms), wall: UnixMillis(self.unix_ms + self.wall_ahead_ms) }
+    }
+
     /// Lets `duration` pass.
     pub(super) fn pass(&mut self, duration: Duration) {
         self.exchange();
@@ -378,8 +386,8 @@ impl World {
             for client in &mut self.clients {
                 client.conn.handle_timeout(at);
             }
-            let unix_ms = self.unix_ms;
-            self.count(|shards| shards.iter_mut().for_each(|shard| shard.handle_timeout(at, unix_ms)));
+            let hands = self.hands();
+            self.count(|shards| shards.iter_mut().for_each(|shard| shard.handle_timeout(at, hands)));
             self.exchange();
             if next.is_none() {
                 return;

@@ -12,8 +12,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use edge_event::{Class, Seq, ShardId};
-use edge_session::{Arrival, Config, Ended, Handled, Origin, SessionEvent, SessionKey, Sessions, SharedKeys, Welcome};
+use edge_event::{Class, Seq, ShardId, UnixMillis};
+use edge_session::{
+    Arrival, Config, Ended, Handled, Hands, Origin, SessionEvent, SessionKey, Sessions, SharedKeys, Welcome,
+};
 
 use super::certificate::server_tls;
 use super::issuer;
@@ -135,11 +137,12 @@ impl World {
             self.account.entry(remote).or_default().0 += datagram.len() as u64;
         }
         let arrival = Arrival { remote, local_ip: None, ecn: 0 };
-        match self.shards[shard].handle_datagram(self.now, self.unix_ms, &arrival, datagram) {
+        let hands = hands(self.unix_ms);
+        match self.shards[shard].handle_datagram(self.now, hands, &arrival, datagram) {
             Handled::Here => {}
             Handled::Foreign { shard: home, datagram } => {
                 let home = &mut self.shards[usize::from(home.0)];
-                let handled = home.handle_datagram(self.now, self.unix_ms, &arrival, datagram);
+                let handled = home.handle_datagram(self.now, hands, &arrival, datagram);
                 assert!(matches!(handled, Handled::Here), "a datagram is forwarded once");
             }
         }
@@ -212,7 +215,8 @@ impl World {
             self.unix_ms += (at - self.now).as_millis() as i64;
             self.now = at;
             self.peers.iter_mut().filter(|peer| !peer.is_muted).for_each(|peer| peer.conn.handle_timeout(at));
-            self.shards.iter_mut().for_each(|shard| shard.handle_timeout(at, self.unix_ms));
+            let hands = hands(self.unix_ms);
+            self.shards.iter_mut().for_each(|shard| shard.handle_timeout(at, hands));
             self.exchange();
             if next.is_none() {
                 return;
@@ -229,4 +233,9 @@ pub(super) fn nobody(n: u8) -> SocketAddr {
 
 fn is_nobody(address: SocketAddr) -> bool {
     address.port() == 20_000
+}
+
+/// A shard whose clock never was wrong shows the wall.
+fn hands(unix_ms: i64) -> Hands {
+    Hands { shown: UnixMillis(unix_ms), wall: UnixMillis(unix_ms) }
 }
