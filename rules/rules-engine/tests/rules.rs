@@ -413,6 +413,34 @@ fn cells_expire_when_no_window_reaches_them_and_work_is_bounded() {
     assert_eq!(cells(&w), 85, "an event removes at most 4, and adds one");
 }
 
+/// The clock was an hour ahead when the cells were written, and the process starts again with a right one.
+#[test]
+fn what_was_in_the_future_has_just_happened_when_it_is_restored() {
+    for kind in [Window::Ring { capacity: 3 }, Window::Buckets] {
+        let mut b = Builder::new();
+        let hits = b.count("twice/hits", HIT, 3_000, kind);
+        b.ir.definitions[0].durable = true;
+        let twice = binary(window(0), B::GreaterOrEqual, int(2));
+        b.rule("twice", HIT, Some(twice), &[]).lets = vec![let_("hits", hits)];
+        let cooldown = b.cooldown("calm/cooldown", 60_000);
+        b.ir.definitions[1].durable = true;
+        b.rule("calm", HIT, None, &[]).cooldown = Some(gate(cooldown));
+        let (set, mut ahead) = (b.load(), World::new());
+        ahead.send(&set, "p1", HIT, 3_600_000, &json!({}));
+        assert_eq!(ahead.fired(&set), "calm");
+        let mut right = World::new();
+        for delta in &ahead.out.deltas {
+            right.state.restore(delta.key, delta.value.as_ref().expect("a value"), delta.expires).expect("own bytes");
+        }
+        right.send(&set, "p1", HIT, 1_000, &json!({}));
+        assert_eq!(right.fired(&set), "twice", "the window goes on, and the cooldown holds");
+        right.send(&set, "p1", HIT, 59_999, &json!({}));
+        assert_eq!(right.fired(&set), "", "the window has ended, and the cooldown not yet");
+        right.send(&set, "p1", HIT, 60_000, &json!({}));
+        assert_eq!(right.fired(&set), "calm twice");
+    }
+}
+
 #[test]
 fn durable_changes_stand_in_the_deltas() {
     let mut b = Builder::new();

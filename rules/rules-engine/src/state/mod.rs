@@ -115,12 +115,14 @@ impl State {
     }
 
     /// Takes back one durable cell out of the spool; the last one restored under a key counts. Cells of definitions that no
-    /// rule set has yet are kept like those of definitions that left.
+    /// rule set has yet are kept like those of definitions that left. What lies in the future, because the clock was set back
+    /// meanwhile, has just happened: gaps within a window stay, and no span lasts longer than it would from now on.
     ///
     /// # Errors
     /// The value is no cell; nothing changed.
     pub fn restore(&mut self, key: StateKey, value: &[u8], expires: Option<UnixMillis>) -> Result<(), RestoreError> {
-        let (layout, cell) = cell_bytes::read(value)?;
+        let (layout, mut cell) = cell_bytes::read(value)?;
+        window::bring_back(layout, &mut cell, self.now.0);
         if expires.is_some_and(|e| e <= self.now) {
             return Ok(());
         }

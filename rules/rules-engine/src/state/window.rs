@@ -132,6 +132,29 @@ pub(crate) fn count(layout: Layout, cell: &[u64], time_ms: i64, within_ms: u64) 
     }
 }
 
+/// Moves a cell whose newest time lies behind `now_ms` back, as a whole, so that it is `now_ms`. A period of `once` has no time
+/// and stays.
+pub(crate) fn bring_back(layout: Layout, cell: &mut [u64], now_ms: i64) {
+    let last = match layout {
+        Layout::Cooldown => cell[1] as i64,
+        Layout::Ring { .. } | Layout::Buckets { .. } => newest(layout, cell).unwrap_or(now_ms),
+        Layout::Once => now_ms,
+    };
+    let Some(ahead) = last.checked_sub(now_ms).filter(|ahead| *ahead > 0) else { return };
+    match layout {
+        Layout::Cooldown => cell[1] = now_ms as u64,
+        Layout::Ring { .. } => {
+            let len = cell[0] as usize;
+            cell[1..=len].iter_mut().for_each(|time| *time = (*time as i64).saturating_sub(ahead) as u64);
+        }
+        // Counts are by age, so they move along; within their bucket they may move by less than its width.
+        Layout::Buckets { width_ms } => {
+            (cell[1], cell[2]) = (now_ms as u64, now_ms.div_euclid(width_ms as i64) as u64);
+        }
+        Layout::Once => {}
+    }
+}
+
 /// The newest time that a window's cell knows.
 pub(crate) fn newest(layout: Layout, cell: &[u64]) -> Option<i64> {
     match layout {
