@@ -59,7 +59,8 @@ impl Checkpoint {
     }
 
     /// Appends the next record of the checkpoint where it is time. `committed` says how far the log is durable.
-    /// `newer_segments` counts those behind the last checkpoint's beginning: many starts make many small ones.
+    /// `newer_segments` counts those behind the last checkpoint's beginning: many starts make many small ones. `is_wanted`: the
+    /// log is full, and only a checkpoint makes room.
     pub(crate) fn advance(
         &mut self,
         queue: &mut Queue,
@@ -67,10 +68,11 @@ impl Checkpoint {
         committed: Position,
         now: UnixMillis,
         newer_segments: usize,
+        is_wanted: bool,
     ) {
         let Some(running) = &mut self.running else {
             let is_time = self.bytes_since >= self.every_bytes.max(fold.bytes()) || newer_segments >= SEGMENTS_MAX;
-            if is_time {
+            if is_time || is_wanted {
                 self.begin(queue, now);
             }
             return;

@@ -33,7 +33,8 @@ pub struct Config {
     pub queue_bytes_max: usize,
     /// How long the first record of a group waits for company.
     pub commit_window: Duration,
-    /// Most bytes of all segments together; at this size new work is refused.
+    /// Most bytes of all segments together; at this size new work is refused. A checkpoint that makes room, and what waited before
+    /// it, may go beyond.
     pub log_bytes_max: u64,
     /// A checkpoint begins when this much was appended since the last one began (or as much as the state itself weighs,
     /// if that is more).

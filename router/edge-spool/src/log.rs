@@ -68,6 +68,10 @@ pub(crate) struct Log {
     capacity: u64,
     /// Nothing more is written to it: its sync failed.
     is_sealed: bool,
+    /// The log has its configured bytes: nothing new is taken.
+    is_at_bound: bool,
+    /// Only a checkpoint makes room: what waits, and the checkpoint, may go beyond the bound.
+    pub(crate) is_checkpoint_wanted: bool,
     /// Failures since the last commit.
     failures: u32,
     pub(crate) health: Health,
@@ -95,6 +99,8 @@ impl Log {
             offset: start.offset,
             capacity: start.capacity,
             is_sealed: false,
+            is_at_bound: false,
+            is_checkpoint_wanted: false,
             failures: 0,
             health: Health::Healthy,
             commits: 0,
@@ -109,6 +115,11 @@ impl Log {
 
     pub(crate) fn is_read_only(&self) -> bool {
         matches!(self.health, Health::ReadOnly { .. })
+    }
+
+    /// Whether the log has its configured bytes.
+    pub(crate) fn is_at_bound(&self) -> bool {
+        self.is_at_bound
     }
 
     /// Records and bytes on their way.
@@ -133,6 +144,10 @@ impl Log {
             Some(Step::Placing) => self.place(segments, ops),
             Some(Step::WaitingForRoom(until)) if until <= now => self.write(segments, ops),
             _ => {}
+        }
+        if self.is_at_bound && self.is_within_bound(segments) {
+            self.is_at_bound = false;
+            self.room_again();
         }
         self.set_next_aside(now, segments, ops);
     }
@@ -284,15 +299,23 @@ impl Log {
         if !is_wanted {
             return;
         }
-        if segments.bytes() + self.segment_bytes > self.log_bytes_max {
+        if !self.is_within_bound(segments) {
+            self.is_at_bound = true;
             self.no_room(format!("the log has reached its configured {} bytes", self.log_bytes_max));
-            self.next = Next::WaitingForRoom(now + self.retry_interval);
-            return;
+            if !self.is_checkpoint_wanted {
+                self.next = Next::WaitingForRoom(now + self.retry_interval);
+                return;
+            }
         }
         let number = self.next_number;
         self.next_number += 1;
         self.next = Next::Creating(number);
         ops.push(Purpose::NextSegment, DiskOp::Create { file: names::segment(number), len: self.segment_bytes });
+    }
+
+    /// Whether another segment finds room in what the log may take.
+    fn is_within_bound(&self, segments: &Segments) -> bool {
+        segments.bytes() + self.segment_bytes <= self.log_bytes_max
     }
 
     fn is_placing(&self) -> bool {
@@ -309,7 +332,7 @@ impl Log {
     }
 
     fn room_again(&mut self) {
-        let is_waiting = matches!(self.next, Next::WaitingForRoom(_));
+        let is_waiting = matches!(self.next, Next::WaitingForRoom(_)) || self.is_at_bound;
         if matches!(self.health, Health::Full { .. }) && !is_waiting {
             tracing::info!("the spool has room again");
             self.health = Health::Healthy;

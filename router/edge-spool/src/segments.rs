@@ -52,6 +52,12 @@ impl Segments {
         keep.map_or(begun_in, |s| s.number)
     }
 
+    /// Whether the oldest segment stays for want of a checkpoint alone: its commands are settled.
+    pub(crate) fn wait_for_checkpoint(&self, settled: Position, checkpoint: Option<Position>) -> bool {
+        let is_settled = self.0.front().is_some_and(|s| s.last_command.is_none_or(|p| p <= settled));
+        self.0.len() > 1 && is_settled && self.first_to_keep(settled, checkpoint) <= self.oldest()
+    }
+
     /// How many segments are younger than the one where a checkpoint began; all, when there is none.
     pub(crate) fn newer_than(&self, checkpoint: Option<Position>) -> usize {
         let begun_in = checkpoint.map_or(0, |position| self.of(position));

@@ -278,10 +278,14 @@ impl Spool {
 
     /// Moves on whatever can be moved without waiting for the disk.
     fn advance(&mut self, now: Instant) {
-        // On a full disk too: a checkpoint is what lets segments retire.
+        // On a full disk too: a checkpoint is what lets segments retire. At the log's own bound it may go beyond that, or none
+        // would ever end and nothing retire: by what waits, and by what the state weighs.
+        self.log.is_checkpoint_wanted =
+            self.log.is_at_bound() && self.segments.wait_for_checkpoint(self.wanted.settled, self.checkpoint.last);
         if !self.log.is_read_only() {
             let (committed, newer) = (self.wanted.committed, self.segments.newer_than(self.checkpoint.last));
-            self.checkpoint.advance(&mut self.queue, &mut self.fold, committed, self.counters.now, newer);
+            let (now, is_wanted) = (self.counters.now, self.log.is_checkpoint_wanted);
+            self.checkpoint.advance(&mut self.queue, &mut self.fold, committed, now, newer, is_wanted);
         }
         self.queue.see_clock(now + self.config.commit_window);
         if self.log.is_free()

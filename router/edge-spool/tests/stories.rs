@@ -323,3 +323,31 @@ fn the_bytes_of_a_fresh_spool() {
         6639613863370a"#]]
     .assert_eq(&show("spool.id", 100));
 }
+
+/// However little the log may take, what is delivered makes room: also where a checkpoint and what waits are more than what
+/// is left.
+#[test]
+fn a_log_at_its_bound_goes_on_by_itself_once_everything_is_delivered() {
+    let config = Config { log_bytes_max: 48 << 10, queue_bytes_max: 64 << 10, ..small() };
+    let mut world = World::new(config, DiskConfig::default(), 1);
+    let (mut n, mut times_full) = (0, 0);
+    for round in 0..60 {
+        // All at once, as from a burst.
+        while world.spool.has_room(1, 900) {
+            n += 1;
+            append(&mut world, n, n);
+        }
+        world.run(Duration::from_millis(300));
+        times_full += u32::from(matches!(world.spool.health(), Health::Full { .. }));
+        for _ in 0..20 {
+            let all = world.read_all(world.spool.status().settled);
+            if let Some(last) = all.last() {
+                world.spool.settle(last.position);
+            }
+            world.run(Duration::from_millis(100));
+        }
+        assert_eq!(*world.spool.health(), Health::Healthy, "round {round}: {:?}", world.spool.status());
+        assert_eq!(world.committed_ticket, n, "round {round}");
+    }
+    assert!(times_full > 10, "{times_full}");
+}
