@@ -4,6 +4,7 @@
 //! class, so that their order is known; everything else goes anywhere. One player shares its slice of players with a game
 //! server's own name, because that is where a producer that speaks for many could be taken for one that speaks for itself.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(crate) struct Actor {
     /// The node that it connects to, and the shard there that its last connection was steered to.
     pub(crate) node: usize,
     pub(crate) last: Option<(usize, usize)>,
+    /// When each of its connections began, by number.
+    pub(crate) connected_at: BTreeMap<u64, Duration>,
     /// Facts told in datagrams.
     pub(crate) unreliable: Vec<(Fact, u64)>,
     /// Decides what it tells; nothing else does, so that a story with less trouble has the same facts.
@@ -160,6 +163,7 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
             connections: 0,
             node: returns.index(2) % plan.nodes,
             last: None,
+            connected_at: BTreeMap::new(),
             unreliable: Vec::new(),
             facts,
             invented: 0,

@@ -10,6 +10,8 @@ pub(crate) mod reading;
 pub(crate) mod receipts;
 pub(crate) mod revisions;
 pub(crate) mod sessions;
+pub(crate) mod steps;
+pub(crate) mod tokens;
 pub(crate) mod union;
 
 use std::time::Duration;

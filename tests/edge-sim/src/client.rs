@@ -95,6 +95,8 @@ pub(crate) enum Heard {
     Move { link: u64 },
     /// A connection is gone.
     Lost { link: u64, code: Option<CloseCode>, why: String },
+    /// A node did with a token what it should not, if its clock is right.
+    Papers { node: usize, why: String },
     /// The server said something that the protocol does not allow.
     Nonsense { why: String },
 }

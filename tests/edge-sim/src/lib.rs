@@ -40,20 +40,24 @@
 //! | tokens | no session is served beyond its token's end or in spite of a deny list, none is closed without a cause (`pass.rs`) |
 //! | one session | connections of one producer side by side, and credit beyond a window |
 //! | 8, ledger | own sums at consistent cuts under load, and at rest against log and files |
+//! | time under steps | by true time, within what [`chronicle`] says a step of the wall may do to a span or a token |
+//! | a sync that failed | is not asked for again, and a full disk alone ends no writing (`watch/door.rs`) |
 //!
 //! That the checkers see something is not believed either: `cargo xtask mutants` plants 25 bugs, one at a time, and each must be
 //! caught. `MUTANTS.md` beside this crate lists them.
 //!
 //! # How to add
 //!
-//! * trouble: a variant of `plan::Trouble`, what it does in `story/trouble.rs`, a counter in [`Mix`];
+//! * trouble: a variant of `plan::Trouble`, what it does in `story/trouble.rs`, a counter in [`Mix`]; of disks and clocks, a
+//!   variant of `plan::Hardship`, what it does in `pop/hardship.rs`;
 //! * a rule: `story/sim.rules.yaml`, and the same a second time, by hand, in `oracle.rs`;
 //! * a checker: a room under `check/`, called where its facts are known.
 //!
-//! Deliberately absent: real time, threads, sockets, files; and so far full disks, flipped bits and steps of the wall clock.
+//! Deliberately absent: real time, threads, sockets, files; and so far flipped bits.
 
 mod cast;
 mod check;
+mod chronicle;
 pub mod cli;
 mod client;
 mod cuts;

@@ -180,7 +180,7 @@ impl Link {
             };
             let judged = |code| self.pass.as_ref().and_then(|pass| pass.judge_end(code, self.sent_at, bans));
             if let Some(why) = code.as_ref().and_then(|close| judged(close.code)) {
-                heard.push_back(Heard::Nonsense { why });
+                heard.push_back(Heard::Papers { node: self.node, why });
             }
             heard.push_back(Heard::Lost { link: self.number, code: code.map(|c| c.code), why: why.to_string() });
         }
@@ -194,7 +194,7 @@ impl Link {
             ServerFrame::Refuse(refuse) => pass.judge_refusal(refuse, self.sent_at, bans),
             _ => pass.judge_service(self.sent_at, bans),
         };
-        heard.extend(why.map(|why| Heard::Nonsense { why }));
+        heard.extend(why.map(|why| Heard::Papers { node: self.node, why }));
     }
 
     fn on_frame(&mut self, frame: ServerFrame, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {

@@ -23,6 +23,8 @@ const CONNECTION_BYTES: usize = 96 << 10;
 const IDLE_BYTES: usize = 48 << 10;
 /// Marks, cells and tables that grew with what a story told, and buffers that keep the size they once had.
 const MEMORY_BYTES: usize = 384 << 10;
+/// A shard more than the first daemon had: its tables and buffers.
+const SHARD_BYTES: usize = 96 << 10;
 /// What a sink and its forwarder hold of commands on their way.
 const DELIVERY_BYTES: usize = 1 << 20;
 
@@ -31,6 +33,10 @@ pub(crate) struct MemoryWatch {
     node: usize,
     /// What the node held when its first daemon had started.
     begun_with: Option<i64>,
+    /// How many shards that daemon had.
+    begun_shards: u16,
+    /// For the shards that later ones have more, in bytes.
+    for_shards: i64,
     /// The most so far since the daemon's start.
     most: i64,
     /// The most of what was allowed, in a thousandth.
@@ -39,15 +45,19 @@ pub(crate) struct MemoryWatch {
 
 impl MemoryWatch {
     pub(crate) fn new(node: usize) -> MemoryWatch {
-        MemoryWatch { node, begun_with: None, most: 0, fullest: 0 }
+        MemoryWatch { node, begun_with: None, begun_shards: 0, for_shards: 0, most: 0, fullest: 0 }
     }
 
     /// A daemon has started.
-    pub(crate) fn started(&mut self, scribe: &mut Scribe<'_>) {
+    pub(crate) fn started(&mut self, shards: u16, scribe: &mut Scribe<'_>) {
         let held = heap::held(self.node);
         self.most = 0;
         let first = *self.begun_with.get_or_insert(held);
-        if held > first + MEMORY_BYTES as i64 {
+        if self.begun_shards == 0 {
+            self.begun_shards = shards;
+        }
+        self.for_shards = i64::from(shards.saturating_sub(self.begun_shards)) * SHARD_BYTES as i64;
+        if held > first + MEMORY_BYTES as i64 + self.for_shards {
             let what = format!("a daemon starts with {held} bytes, the first one with {first}");
             scribe.broken(Promise::P4, what);
         }
@@ -62,7 +72,8 @@ impl MemoryWatch {
         }
         self.most = held;
         let connections = stats().iter().map(|s| s.connections).sum::<u64>();
-        let (grown, allowed) = (held - self.begun_with.unwrap_or(held), allowance(setup, connections as usize) as i64);
+        let (grown, allowed) =
+            (held - self.begun_with.unwrap_or(held), allowance(setup, connections as usize) as i64 + self.for_shards);
         self.fullest = self.fullest.max((grown.max(0) * 1_000 / allowed) as u32);
         if grown > allowed {
             let what =
@@ -75,7 +86,7 @@ impl MemoryWatch {
     pub(crate) fn rested(&self, connections: u64, scribe: &mut Scribe<'_>) {
         let held = heap::held(self.node);
         let first = self.begun_with.unwrap_or(held);
-        let allowed = (MEMORY_BYTES + connections as usize * IDLE_BYTES) as i64;
+        let allowed = (MEMORY_BYTES + connections as usize * IDLE_BYTES) as i64 + self.for_shards;
         scribe.mix.memory_rests += 1;
         if held - first > allowed {
             let grown = held - first;

@@ -111,8 +111,38 @@ mix! {
     names_lost: "names lost",
     /// Records that were appended and did not survive.
     records_lost: "uncommitted records lost",
-    /// Syncs that failed.
+    /// Syncs of files that failed.
     syncs_failed: "syncs failed",
+    /// Of the spool's, of a segment.
+    segment_syncs_failed: "of them, of segments",
+    /// Of the spool's, of a cursor.
+    cursor_syncs_failed: "of them, of cursors",
+    /// Syncs of a directory that failed.
+    dir_syncs_failed: "syncs of directories failed",
+    /// Writes and creations that failed.
+    writes_failed: "writes failed",
+    /// Failures in recovery.
+    recovery_failures: "operations failed in recovery",
+    /// Operations refused for want of room.
+    out_of_space: "operations without room",
+    /// Daemons that started on a full disk.
+    starts_on_full_disk: "starts on a full disk",
+    /// Cursors written while the spool's disk was full.
+    cursors_on_full_disk: "cursors written on a full disk",
+    /// Times that the log reached its own bound.
+    logs_at_bound: "logs at their bound",
+    /// Steps of the wall clock to later times.
+    steps_forward: "clock steps forward",
+    /// Steps of the wall clock to earlier times.
+    steps_back: "clock steps back",
+    /// Of both, while no daemon ran.
+    steps_while_down: "clock steps while down",
+    /// Tokens refused because the node's clock was wrong.
+    refused_by_clock: "tokens refused by a wrong clock",
+    /// Restarts with more shards than before.
+    more_shards: "restarts with more shards",
+    /// Restarts with fewer shards than before.
+    fewer_shards: "restarts with fewer shards",
     /// Shards that stood still for a while.
     stalls: "shards stalled",
     /// Bundles adopted while events flowed.

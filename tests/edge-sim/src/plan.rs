@@ -3,6 +3,7 @@
 //! In: the seed's generator. Out: a [`Plan`]. Every choice is drawn here or from generators forked here, so a plan can be
 //! printed and read. Deliberately absent: what follows from it.
 
+mod hardship;
 mod load;
 mod nodes;
 mod papers;
@@ -21,6 +22,8 @@ use crate::pass::Papers;
 use crate::pop::{Death, Setup};
 use crate::script::moments;
 use crate::span;
+
+pub(crate) use hardship::{Hardship, Store};
 
 /// See the head of this file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,10 +121,8 @@ pub(crate) enum Trouble {
         #[serde(with = "span")]
         lasts: Duration,
     },
-    /// The next sync of the spool's disk fails.
-    SpoolSyncFailure,
-    /// The next sync of the sink's disk fails.
-    SinkSyncFailure,
+    /// Something comes over the machine from outside: its disks, its clock.
+    Hardship(Hardship),
     /// New sessions are refused for a while, as under load.
     Gate {
         #[serde(with = "span")]
@@ -211,14 +212,17 @@ pub(crate) fn setup(rng: &mut Rng) -> Setup {
         waiting_slots: pick(rng, 2, 64),
         ..edge_shard::Config::default()
     };
+    // A log that a slow upstream fills: segments and records as small as these stories allow.
+    let is_small = rng.chance(150_000);
+    let kib = if is_small { 4 } else { 16 };
     let spool = edge_spool::Config {
-        segment_bytes: 32 << 10,
-        record_bytes_max: 16 << 10,
-        batch_bytes_max: 17 << 10,
-        queue_bytes_max: pick(rng, 17, 64) << 10,
+        segment_bytes: (2 * kib) << 10,
+        record_bytes_max: (kib as usize) << 10,
+        batch_bytes_max: (kib as usize + 1) << 10,
+        queue_bytes_max: pick(rng, kib + 1, 64) << 10,
         commit_window: if rng.chance(300_000) { ms(rng, 3, 25) } else { ms(rng, 0, 3) },
-        log_bytes_max: 8 << 20,
-        checkpoint_every_bytes: 32 << 10,
+        log_bytes_max: if is_small { 48 << 10 } else { 8 << 20 },
+        checkpoint_every_bytes: (2 * kib) << 10,
         checkpoint_piece_bytes: 1 << 10,
         ballast_bytes: 4 << 10,
         cursor_interval: ms(rng, 5, 100),
@@ -265,6 +269,14 @@ fn troubles(rng: &mut Rng, clients: usize, shards: usize, length: Duration) -> V
         follow(rng, clients, at, &trouble, &mut troubles);
         troubles.push((at, trouble));
     }
+    if rng.chance(500_000) {
+        for _ in 0..pick(rng, 1, 4) {
+            let at = rng.duration(length);
+            let trouble = Trouble::Hardship(Hardship::draw(rng));
+            follow(rng, clients, at, &trouble, &mut troubles);
+            troubles.push((at, trouble));
+        }
+    }
     for _ in 0..pick(rng, 1, 12) {
         troubles.push((rng.duration(length), Trouble::LedgerCut));
     }
@@ -295,7 +307,20 @@ fn follow(rng: &mut Rng, clients: usize, at: Duration, trouble: &Trouble, troubl
                 Trouble::Burst { client: *client, facts: pick(rng, 3, 30) as u32 },
             ));
         }
-        Trouble::Death { .. } if rng.chance(200_000) => troubles.push((at, Trouble::SpoolSyncFailure)),
+        Trouble::Death { .. } if rng.chance(200_000) => {
+            troubles.push((at, Trouble::Hardship(Hardship::failure(rng))));
+        }
+        // What waits for the next start wants one; a full disk and a wrong clock are worst where a daemon starts.
+        Trouble::Hardship(Hardship::Shards(_)) => troubles.push((at + ms(rng, 0, 500), death(rng))),
+        Trouble::Hardship(Hardship::Full { lasts, .. }) if rng.chance(300_000) => {
+            troubles.push((at + rng.duration(*lasts), death(rng)));
+        }
+        Trouble::Hardship(Hardship::ClockStep { .. }) if rng.chance(500_000) => {
+            troubles.push((at + ms(rng, 0, 3_000), Trouble::Hardship(Hardship::step(rng))));
+            if rng.chance(500_000) {
+                troubles.push((at + ms(rng, 0, 1_000), death(rng)));
+            }
+        }
         _ => {}
     }
 }
@@ -320,8 +345,7 @@ fn trouble(rng: &mut Rng, clients: usize, shards: usize) -> Trouble {
         68..77 => Trouble::Swap,
         77..83 => Trouble::Spoiled,
         83..91 => Trouble::Stall { shard: rng.index(shards), lasts: ms(rng, 1, 400) },
-        91..94 => Trouble::SpoolSyncFailure,
-        94..97 => Trouble::SinkSyncFailure,
+        91..97 => Trouble::Hardship(Hardship::failure(rng)),
         97..99 => Trouble::Gate { lasts: ms(rng, 100, 2_000) },
         _ => Trouble::Drain { within: ms(rng, 50, 2_000), down: ms(rng, 1, 500) },
     }

@@ -5,6 +5,8 @@
 //! witness and the ledger's checker saw. Here is the daemon's life: start, recovery, death. Deliberately absent: what
 //! anything means.
 
+mod hardship;
+
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_door::sim::{DiskConfig, DiskImage, Rng, SimClock, SimDisk};
 use edge_door::{Clock as _, Disk as _};
-use edge_event::{NodeId, ShardId, SpoolUuid, StartEpoch, UnixMillis};
+use edge_event::{NodeId, ShardId, SpoolUuid, StartEpoch};
 use edge_session::{Arrival, DenyList, Sessions, SharedKeys};
 use edge_shard::{Gate, Parts, Restored, Shard};
 use edge_sink_file::OpenError;
@@ -22,12 +24,14 @@ use edge_spool::{RecoverError, Recovered, Spool};
 use edge_wire::RefuseCode;
 use serde::{Deserialize, Serialize};
 
+use crate::chronicle::Chronicle;
 use crate::cuts::{Cuts, Sum};
 use crate::fabric::Fabric;
 use crate::forward::ForwardSeat;
 use crate::heap;
 use crate::ladder::Span;
 use crate::memory::MemoryWatch;
+use crate::plan::Store;
 use crate::rulebook::Desk;
 use crate::scribe::{Promise, Scribe};
 use crate::shard_seat::{Order, ShardSeat};
@@ -35,6 +39,7 @@ use crate::spool_seat::{Around, SpoolSeat};
 use crate::tls::keys;
 use crate::watch::{Watch, WatchedDisk};
 use crate::witness::Witness;
+use hardship::Hardships;
 
 /// How long clients shall wait whom a shut gate refuses.
 const GATE_RETRY: Duration = Duration::from_millis(40);
@@ -87,6 +92,8 @@ pub(crate) struct Pop {
     pub(crate) desk: Desk,
     /// As the operator's file says it.
     deny: Arc<DenyList>,
+    /// Its wall clock.
+    pub(crate) chronicle: Chronicle,
     clock: SimClock,
     rng: Rng,
     spool_disk: SimDisk,
@@ -97,6 +104,7 @@ pub(crate) struct Pop {
     daemon: Option<Daemon>,
     cuts: Cuts,
     pub(crate) memory: MemoryWatch,
+    hardships: Hardships,
 }
 
 /// One run.
@@ -118,6 +126,7 @@ impl Pop {
             witness: Witness::new(watch.clone()),
             desk: Desk::new(),
             deny: Arc::default(),
+            chronicle: Chronicle::new(clock.clone()),
             spool_disk: disk(&mut rng),
             sink_disk: disk(&mut rng),
             quarantine_disk: disk(&mut rng),
@@ -128,6 +137,7 @@ impl Pop {
             daemon: None,
             cuts: Cuts::new(usize::from(setup.shards)),
             memory: MemoryWatch::new(node.0 as usize - 1),
+            hardships: Hardships::default(),
             setup,
         }
     }
@@ -149,11 +159,14 @@ impl Pop {
     pub(crate) fn start(&mut self, fuse: Option<u32>, scribe: &mut Scribe<'_>) {
         assert!(self.daemon.is_none(), "one daemon a directory");
         self.starts += 1;
+        self.chronicle.start();
+        self.take_shards(scribe);
+        scribe.mix.starts_on_full_disk += u64::from(self.is_full(Store::Spool));
         let mut disk = WatchedDisk::new(self.spool_disk.handle(), self.watch.clone());
         disk.set_fuse(fuse);
         let mut fresh = [0; 16];
         self.rng.fill(&mut fresh);
-        let wall = UnixMillis(self.clock.unix_millis());
+        let wall = self.chronicle.wall();
         let own = heap::of_node(self.at());
         let (spool, recovered) = match Spool::recover(&mut disk, &self.setup.spool, SpoolUuid(fresh), wall) {
             Ok(opened) => opened,
@@ -178,7 +191,7 @@ impl Pop {
                 self.daemon = Some(self.assemble(spool, disk, &recovered, delivery));
                 drop(recovered);
                 drop(own);
-                self.memory.started(scribe);
+                self.memory.started(self.setup.shards, scribe);
             }
             Err(why) => {
                 let is_passing = matches!(why, OpenError::Disk { .. });
@@ -221,7 +234,7 @@ impl Pop {
     }
 
     fn shard(&mut self, shard: ShardId, restored: Restored, epoch: StartEpoch) -> Shard {
-        let (now, wall) = (self.clock.now(), UnixMillis(self.clock.unix_millis()));
+        let (now, wall) = (self.clock.now(), self.chronicle.wall());
         let shards = self.setup.shards;
         let mut seed = [0; 32];
         self.rng.fill(&mut seed);
@@ -288,6 +301,9 @@ impl Pop {
             scribe.mix.changes_kept += faults.changes_kept;
             scribe.mix.names_lost += faults.names_lost;
             scribe.mix.syncs_failed += faults.syncs_failed;
+            scribe.mix.dir_syncs_failed += faults.dir_syncs_failed;
+            scribe.mix.writes_failed += faults.writes_failed;
+            scribe.mix.out_of_space += faults.out_of_space;
         }
     }
 
@@ -354,10 +370,11 @@ impl Pop {
         }
     }
 
-    /// One shard's thread stands still.
+    /// One shard's thread stands still; there may be fewer than the plan thought.
     pub(crate) fn stall(&mut self, shard: usize, until: Instant) {
         if let Some(daemon) = &mut self.daemon {
-            daemon.shards[shard].stall(until);
+            let count = daemon.shards.len();
+            daemon.shards[shard % count].stall(until);
         }
     }
 
@@ -368,16 +385,6 @@ impl Pop {
         for disk in [&mut self.spool_disk, &mut self.sink_disk, &mut self.quarantine_disk] {
             disk.set_config(DiskConfig { latency, jitter, ..own.clone() });
         }
-    }
-
-    /// The next sync of the spool's disk fails.
-    pub(crate) fn fail_next_spool_sync(&mut self) {
-        self.spool_disk.fail_next_syncs(1);
-    }
-
-    /// The next sync of the sink's disk fails.
-    pub(crate) fn fail_next_sink_sync(&mut self) {
-        self.sink_disk.fail_next_syncs(1);
     }
 
     // ---- what can be seen of it
@@ -456,14 +463,17 @@ impl Pop {
 
     /// When something is due.
     pub(crate) fn next_due(&mut self, now: Instant) -> Option<Instant> {
-        let Daemon { shards, fabric, spool, delivery } = self.daemon.as_mut()?;
+        let outside = self.hardships.next_due();
+        let Some(Daemon { shards, fabric, spool, delivery }) = &mut self.daemon else { return outside };
         let shards = shards.iter_mut().filter_map(|seat| seat.due(fabric, now));
-        shards.chain(spool.due(fabric, now)).chain(delivery.due(spool.committed, now)).min()
+        shards.chain(spool.due(fabric, now)).chain(delivery.due(spool.committed, now)).chain(outside).min()
     }
 
     /// Lets every thread that has something to do take one turn.
     pub(crate) fn turn(&mut self, out: &mut Vec<Outgoing>, scribe: &mut Scribe<'_>) {
-        let (now, wall) = (self.clock.now(), UnixMillis(self.clock.unix_millis()));
+        let now = self.clock.now();
+        self.tend(now, scribe);
+        let wall = self.chronicle.wall();
         let own = heap::of_node(self.at());
         let Some(Daemon { shards, fabric, spool, delivery }) = &mut self.daemon else { return };
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -477,6 +487,7 @@ impl Pop {
             let revisions: Vec<u64> = shards.iter().map(|seat| seat.revision).collect();
             let (witness, cuts, settled) = (&mut self.witness, &mut self.cuts, delivery.settled);
             spool.turn(Around { fabric, witness, cuts, revisions: &revisions, settled, now, wall }, scribe);
+            spool.disk.complain(spool.is_read_only(), scribe);
         }
         if is_due(delivery.due(spool.committed, now)) {
             delivery.turn(now, wall, spool.committed, scribe);

@@ -30,6 +30,8 @@ pub(crate) struct SpoolSeat {
     /// Commands taken in, by shard.
     commands: Vec<u64>,
     wake_at: Option<Instant>,
+    /// The log is at its own bound, as far as this seat can see.
+    is_at_bound: bool,
     /// As the forward thread knows it.
     pub(crate) committed: Position,
 }
@@ -58,6 +60,7 @@ impl SpoolSeat {
             held: (0..n).map(|_| None).collect(),
             commands: vec![0; n],
             wake_at: None,
+            is_at_bound: false,
         }
     }
 
@@ -101,6 +104,11 @@ impl SpoolSeat {
                 break;
             }
         }
+        let is_at_bound = matches!(self.spool.health(), Health::Full { why } if why.contains("configured"));
+        if is_at_bound && !std::mem::replace(&mut self.is_at_bound, is_at_bound) {
+            scribe.mix.logs_at_bound += 1;
+        }
+        self.is_at_bound = is_at_bound;
         if self.held.iter().any(Option::is_some) {
             self.wake_at = Some(now + NO_ROOM_POLL);
         }
@@ -122,6 +130,7 @@ impl SpoolSeat {
         scribe.mix.commits += status.commits;
         scribe.mix.checkpoints += status.checkpoints;
         scribe.mix.segments_retired += status.retired_segments;
+        self.disk.harvest(scribe);
     }
 
     /// Takes from each shard's ring as much as there is room for.

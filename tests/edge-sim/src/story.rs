@@ -202,7 +202,7 @@ impl<'a> Story<'a> {
                     continue;
                 }
                 let arrival = Arrival { remote: packet.from, local_ip: None, ecn: packet.ecn };
-                node.pop.receive(arrival, &packet.bytes, steer(packet.from, self.plan.setup.shards));
+                node.pop.receive(arrival, &packet.bytes, steer(packet.from, node.pop.setup.shards));
             } else if let Some(at) = self.actors.iter().position(|a| a.ip == packet.to.ip()) {
                 let actor = &mut self.actors[at];
                 let sent_at = self.departures.get(&xxh3_64(&packet.bytes)).copied();

@@ -2,20 +2,19 @@
 //!
 //! Stands between the spool and the simulated disk and sees every operation pass. It knows the drawn layout of segments and
 //! records (the crate root of `edge-spool`) and the contract of the disk's door, and nothing of the spool's own idea of what
-//! is committed. In: operations and their ends. Out: [`Watch::durable_at`]. A fuse can blow in the midst of recovery.
+//! is committed. In: operations and their ends, as the [`door`](WatchedDisk) sees them. Out: [`Watch::durable_at`].
 
-use std::cell::RefCell;
+mod door;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use edge_door::sim::{Rng, SimClock, SimDisk};
-use edge_door::{Disk, DiskOp, FileName, OpId};
+use edge_door::sim::SimClock;
+use edge_door::{DiskOp, FileName};
 use edge_event::{Position, StartEpoch};
 
-use crate::heap;
+pub(crate) use door::WatchedDisk;
 
 const SEGMENT_HEADER_BYTES: usize = 64;
 const RECORD_HEADER_BYTES: usize = 48;
@@ -57,16 +56,6 @@ enum Flight {
         file: FileName,
     },
     Other,
-}
-
-/// The door that a daemon's spool gets.
-pub(crate) struct WatchedDisk {
-    disk: SimDisk,
-    watch: Rc<RefCell<Watch>>,
-    flights: BTreeMap<OpId, Flight>,
-    /// Blocking operations that still succeed.
-    fuse: Option<u32>,
-    has_blown: bool,
 }
 
 impl Watch {
@@ -136,6 +125,7 @@ impl Watch {
                     self.doomed.extend(covered);
                 }
             }
+            // One that failed leaves its names to the next.
             Flight::SyncDir { before } if ended_well => {
                 for (_, file) in self.created.extract_if(.., |(at, _)| *at <= before).collect::<Vec<_>>() {
                     self.named.insert(file.clone());
@@ -190,100 +180,4 @@ fn position(bytes: &[u8]) -> Position {
 
 fn is_segment(file: &FileName) -> bool {
     file.starts_with("seg-")
-}
-
-impl WatchedDisk {
-    pub(crate) fn new(disk: SimDisk, watch: Rc<RefCell<Watch>>) -> WatchedDisk {
-        WatchedDisk { disk, watch, flights: BTreeMap::new(), fuse: None, has_blown: false }
-    }
-
-    /// How many records lie between their write and their fsync.
-    pub(crate) fn unsynced_records(&self) -> usize {
-        let watch = self.watch.borrow();
-        let covers = |flight: &Flight| match flight {
-            Flight::Sync { file, .. } => watch.written.get(file).map_or(0, Vec::len),
-            _ => 0,
-        };
-        self.flights.values().map(covers).sum()
-    }
-
-    /// Whether the power has failed.
-    pub(crate) fn has_blown(&self) -> bool {
-        self.has_blown
-    }
-
-    /// When the next operation ends.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.disk.next_due()
-    }
-
-    /// Lets the power fail after so many more blocking operations.
-    pub(crate) fn set_fuse(&mut self, operations: Option<u32>) {
-        self.fuse = operations;
-    }
-
-    /// The process dies, the kernel lives on. Writes in flight may have been carried out.
-    pub(crate) fn abandon(&mut self, rng: &mut Rng) {
-        self.disk.abandon(rng);
-        let mut watch = self.watch.borrow_mut();
-        for (_, flight) in std::mem::take(&mut self.flights) {
-            if matches!(flight, Flight::Write { .. } | Flight::Create { .. }) {
-                watch.end(flight, true);
-            }
-        }
-    }
-
-    /// The power fails.
-    pub(crate) fn crash(&mut self, rng: &mut Rng) {
-        self.disk.crash(rng);
-        let survivors = self.disk.list().unwrap_or_default();
-        let mut watch = self.watch.borrow_mut();
-        for (_, flight) in std::mem::take(&mut self.flights) {
-            if matches!(flight, Flight::Write { .. }) {
-                watch.end(flight, true);
-            }
-        }
-        watch.on_power_loss(&survivors);
-    }
-}
-
-impl Disk for WatchedDisk {
-    fn submit(&mut self, id: OpId, op: DiskOp) {
-        let _mine = heap::of_simulator();
-        let flight = self.watch.borrow_mut().begin(&op);
-        self.flights.insert(id, flight);
-        self.disk.submit(id, op);
-    }
-
-    fn poll(&mut self) -> Option<(OpId, io::Result<()>)> {
-        let _mine = heap::of_simulator();
-        let (id, end) = self.disk.poll()?;
-        if let Some(flight) = self.flights.remove(&id) {
-            self.watch.borrow_mut().end(flight, end.is_ok());
-        }
-        Some((id, end))
-    }
-
-    fn blocking(&mut self, op: DiskOp) -> io::Result<()> {
-        let _mine = heap::of_simulator();
-        if let Some(left) = &mut self.fuse {
-            let Some(less) = left.checked_sub(1) else {
-                self.has_blown = true;
-                return Err(io::Error::other("the power failed"));
-            };
-            *left = less;
-        }
-        let flight = self.watch.borrow_mut().begin(&op);
-        let end = self.disk.blocking(op);
-        self.watch.borrow_mut().end(flight, end.is_ok());
-        end
-    }
-
-    fn list(&mut self) -> io::Result<Vec<(FileName, u64)>> {
-        self.disk.list()
-    }
-
-    fn read(&mut self, file: &FileName, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-        self.disk.read(file, offset, out)
-    }
 }

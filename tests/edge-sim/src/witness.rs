@@ -157,12 +157,12 @@ impl Witness {
         self.epoch = recovered.epoch;
     }
 
-    /// The record of a reliable event, where it made one that counts.
     /// Whether a record ever went by in which this rule ordered something for this player.
     pub(crate) fn has_ordered(&self, rule: &str, player: PlayerKey) -> bool {
         self.ordered.contains(&(Arc::from(rule), player))
     }
 
+    /// The record of a reliable event, where it made one that counts.
     pub(crate) fn record_of(&self, name: Name) -> Option<(Position, &Entry)> {
         let position = *self.by_name.get(&name)?;
         Some((position, &self.entries[&position]))

@@ -367,11 +367,10 @@ impl State {
     fn sync_dir(&mut self, mark: u64) -> io::Result<()> {
         let covered = self.pending_names.iter().take_while(|(n, _)| *n < mark).count();
         let is_due = self.fails(|fail| matches!(fail, Fail::SyncDir));
-        for (_, change) in self.pending_names.drain(..covered) {
-            // Chance is asked only where something fails, so that the stories of other seeds stay as they are.
-            if !is_due || self.rng.chance(500_000) {
-                rename(&mut self.durable_names, &change);
-            }
+        // Where it fails, what it got done is a prefix: names are written in the order of their changes.
+        let done = if is_due { self.rng.index(covered + 1) } else { covered };
+        for (_, change) in self.pending_names.drain(..done) {
+            rename(&mut self.durable_names, &change);
         }
         if is_due {
             self.faults.dir_syncs_failed += 1;

@@ -7,8 +7,8 @@
 pub enum Fail {
     /// The sync of a file whose name begins so; what it should have covered is doomed.
     Sync(&'static str),
-    /// The sync of the directory: of the names that it should have covered any part is durable, and the rest never will be,
-    /// although everybody sees it.
+    /// The sync of the directory: of the names that it should have covered any part is durable, and the rest may be with a later
+    /// one, as with file systems that keep a journal of names.
     SyncDir,
     /// The write to a file whose name begins so, after any part was written.
     Write(&'static str),

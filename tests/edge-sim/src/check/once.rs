@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use edge_event::{Class, Provenance, Seq};
 
+use super::steps::{self, Seen};
 use super::{Delivered, World};
+use crate::chronicle::Chronicle;
 use crate::client::Told;
 use crate::fact::Fact;
 use crate::lines::Line;
@@ -31,6 +33,8 @@ struct Case<'a> {
     seen_at: Option<Duration>,
     /// Whether it was this node whose receipt covered it.
     is_receipted: bool,
+    /// When that went by, in true time.
+    went_by: Duration,
 }
 
 pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
@@ -38,7 +42,7 @@ pub(crate) fn check(world: &World<'_>, scribe: &mut Scribe<'_>) {
     for (node, cases) in world.nodes.iter().zip(&all) {
         one_node(node, cases, scribe);
         for player in world.players {
-            with_state(player, cases, scribe);
+            with_state(player, node, cases, scribe);
         }
         datagrams(world, node, scribe);
     }
@@ -61,7 +65,7 @@ fn one_node(node: &Delivered<'_>, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
 }
 
 /// What rules with state ordered on one node for one player.
-fn with_state(player: &str, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
+fn with_state(player: &str, node: &Delivered<'_>, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
     let of = |fact: fn(&Fact) -> bool| -> Vec<&Case<'_>> {
         cases.iter().filter(|c| c.player == player && fact(&c.told.fact)).collect()
     };
@@ -69,9 +73,15 @@ fn with_state(player: &str, cases: &[Case<'_>], scribe: &mut Scribe<'_>) {
     first_blood(player, &of(oracle::can_be_first), scribe);
     let mut kills = of(|f| matches!(f, Fact::Kill));
     kills.retain(|case| case.record.is_some());
-    streak(&kills, scribe);
-    rapid(&kills, scribe);
-    calm_down(&of(|f| matches!(f, Fact::Chat)), scribe);
+    let (chronicle, chats) = (&node.pop.chronicle, of(|f| matches!(f, Fact::Chat)));
+    streak(&kills, chronicle, scribe);
+    if chronicle.has_stepped() {
+        steps::rapid(player, &seen(&kills, "rapid", chronicle), chronicle, scribe);
+        steps::calm_down(player, &seen(&chats, "calm_down", chronicle), chronicle, scribe);
+    } else {
+        rapid(&kills, scribe);
+        calm_down(&chats, scribe);
+    }
 }
 
 /// What must be upstream of one of the nodes, whichever it is.
@@ -86,8 +96,11 @@ fn nobody_forgot(player: &str, world: &World<'_>, all: &[Vec<Case<'_>>], scribe:
     if logins > 0 && count("welcome") == 0 {
         scribe.broken(Promise::P1, format!("{player} logged in {logins} times and was never welcomed"));
     }
-    let deaths = world.nodes.iter().map(|node| node.deaths).sum();
-    chatter(player, told(|f| matches!(f, Fact::Chat)), count("chatter"), deaths, all.len(), scribe);
+    let may_forget = world
+        .nodes
+        .iter()
+        .any(|node| node.deaths > 0 || steps::may_end_an_hour(&node.pop.chronicle, Duration::ZERO, Duration::MAX));
+    chatter(player, told(|f| matches!(f, Fact::Chat)), count("chatter"), may_forget, all.len(), scribe);
     for (at, case) in first.iter().enumerate().filter(|(_, c)| c.player == player && c.told.fact.is_sound()) {
         let has_record = all.iter().any(|cases| cases[at].record.is_some());
         if oracle::needs_record(&case.told.fact) && !has_record {
@@ -135,6 +148,7 @@ fn cases<'a>(world: &World<'a>, node: usize) -> Vec<Case<'a>> {
                     seen_at: record.map(|(_, entry)| entry.seen_at),
                     record: record.map(|(position, entry)| (position, entry.time.0)),
                     is_receipted: told.receipted_by == Some(node),
+                    went_by: record.map_or(Duration::ZERO, |(_, entry)| entry.seen_at),
                 });
             }
         }
@@ -226,14 +240,29 @@ fn first_blood(player: &str, hits: &[&Case<'_>], scribe: &mut Scribe<'_>) {
 
 /// The window outlasts the story, and one device in one class tells all kills: of those that the node keeps, the third and
 /// every later one fires.
-fn streak(kills: &[&Case<'_>], scribe: &mut Scribe<'_>) {
+fn streak(kills: &[&Case<'_>], chronicle: &Chronicle, scribe: &mut Scribe<'_>) {
     for (at, case) in kills.iter().enumerate() {
         let should = at + 1 >= oracle::STREAK_COUNT;
-        if case.fired("streak") != should {
+        let has_fired = case.fired("streak");
+        if should && !has_fired && steps::may_end_an_hour(chronicle, Duration::ZERO, case.went_by) {
+            continue;
+        }
+        if has_fired != should {
             scribe
                 .broken(Promise::P1, format!("kill {} of {}: streak should {}fire", at + 1, case.player, not(should)));
         }
     }
+}
+
+/// The events of a rule as the rooms beside this one see them.
+fn seen(cases: &[&Case<'_>], rule: &str, chronicle: &Chronicle) -> Vec<Seen> {
+    let one = |case: &&Case<'_>| Seen {
+        told: chronicle.elapsed_at(case.told.at_unix_ms),
+        record: case.record.map(|(position, _)| (position, case.went_by)),
+        has_fired: case.fired(rule),
+        is_receipted: case.is_receipted,
+    };
+    cases.iter().map(one).collect()
 }
 
 /// By the moments in the records: kills within three seconds of the newest moment so far, this one included.
@@ -277,15 +306,15 @@ fn calm_down(chats: &[&Case<'_>], scribe: &mut Scribe<'_>) {
     }
 }
 
-/// The window lives in memory, and each node has one of its own: exact where no daemon of one node died, never more than with
-/// one memory where there is one, and never less than where each node saw as little as it can have.
-fn chatter(player: &str, chats: usize, fired: usize, deaths: u64, nodes: usize, scribe: &mut Scribe<'_>) {
+/// The window lives in memory, and each node has one of its own: exact where no daemon of one node died and no step of the clock
+/// ended it, never more than with one memory where there is one, and never less than where each node saw as little as it can have.
+fn chatter(player: &str, chats: usize, fired: usize, may_forget: bool, nodes: usize, scribe: &mut Scribe<'_>) {
     let silent = oracle::CHATTER_COUNT - 1;
     // What the one node was told first, the other may have been told last.
     let most = if nodes > 1 { chats } else { chats.saturating_sub(silent) };
     let least = chats.saturating_sub(nodes * silent);
-    if fired > most || (deaths == 0 && fired < least) {
-        let what = format!("{player}: {chats} chat lines, {deaths} deaths: chatter fired {fired} times of {most}");
+    if fired > most || (!may_forget && fired < least) {
+        let what = format!("{player}: {chats} chat lines, chatter fired {fired} times of {most}");
         scribe.broken(Promise::P1, what);
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use edge_door::sim::{DiskConfig, SimClock, SimDisk};
-use edge_event::{Class, EventId, SpoolUuid, UnixMillis};
+use edge_event::{Class, EventId, SpoolUuid};
 use edge_spool::Spool;
 
 use crate::client::{Client, Told};
@@ -43,9 +43,13 @@ pub(crate) fn on_receipt(
             );
             scribe.broken(Promise::Receipt, what);
         }
-        // The mapped moment of an event lies between when it was told and now.
+        // The mapped moment of an event lies between when it was told and when it went by, by whatever the node's wall
+        // showed meanwhile; after a step back, time as rules see it is still ahead of the wall.
+        let told_at = pop.chronicle.elapsed_at(told.at_unix_ms);
+        let (behind, _) = pop.chronicle.skews(told_at, entry.seen_at);
+        let (_, ahead) = pop.chronicle.skews(Duration::ZERO, entry.seen_at);
         let now = edge_door::Clock::unix_millis(&scribe.clock);
-        if entry.time.0 + 1 < told.at_unix_ms || entry.time.0 > now + 1 {
+        if entry.time.0 + 1 < told.at_unix_ms + behind || entry.time.0 > now + ahead + 1 {
             let what = format!("{} was told at {} ms and is timed {} ms", entry.event, told.at_unix_ms, entry.time.0);
             scribe.broken(Promise::P1, what);
         }
@@ -82,9 +86,8 @@ pub(crate) fn prove(client: &Client, class: Class, from: u64, up_to: u64, pop: &
     let Some((position, entry)) = newest else { return };
     let EventId::Reliable { seq, .. } = &entry.event else { return };
     let clock: SimClock = scribe.clock.clone();
-    let mut copy = SimDisk::from_image(&pop.spool_image(), clock.clone(), 1, DiskConfig::default());
-    let now = UnixMillis(edge_door::Clock::unix_millis(&clock));
-    let opened = Spool::recover(&mut copy, &pop.setup.spool, SpoolUuid::default(), now);
+    let mut copy = SimDisk::from_image(&pop.spool_image(), clock, 1, DiskConfig::default());
+    let opened = Spool::recover(&mut copy, &pop.setup.spool, SpoolUuid::default(), pop.chronicle.wall());
     let key = edge_wire::keys::producer_key(&client.sub, client.producer);
     let knows = opened.is_ok_and(|(_, recovered)| {
         let slice = edge_event::Partition::of(entry.player);

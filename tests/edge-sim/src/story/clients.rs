@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{FACTS_MAX, PROVE_ONE_IN, Story};
 use crate::cast::{Actor, Thought, Way, steer};
-use crate::check::{receipts, sessions};
+use crate::check::{receipts, sessions, tokens};
 use crate::client::Heard;
 use crate::fact::Fact;
 use crate::link::{Road, Stage};
@@ -55,13 +55,14 @@ impl Story<'_> {
             return;
         }
         let local = actor.next_address();
-        let (node, shard) = (actor.node, steer(local, self.plan.setup.shards));
+        let (node, shard) = (actor.node, steer(local, self.nodes[actor.node].pop.setup.shards));
         let link = actor.client.connect(now, self.nodes[node].address, Road { local, node, shard });
         let mix = &mut self.scribe.mix;
         mix.reconnects += u64::from(actor.connections > 0);
         mix.reconnects_elsewhere += u64::from(actor.last.is_some_and(|last| last.0 == node && last.1 != shard));
         mix.reconnects_to_node += u64::from(actor.last.is_some_and(|last| last.0 != node));
         actor.connections += 1;
+        actor.connected_at.insert(link, self.clock.elapsed());
         actor.last = Some((node, shard));
         let name = &actor.client.name;
         self.scribe.note(format_args!("{name} connects ({link}) from {local} to node {node} shard {shard}"));
@@ -163,7 +164,9 @@ impl Story<'_> {
                 self.actors[at].client.close_moved(link, now);
             }
             Heard::Move { .. } => self.on_move(at, now),
-            Heard::Refused { code, retry_after_ms, .. } => self.on_refusal(at, code, retry_after_ms, now),
+            Heard::Refused { link, code, retry_after_ms, .. } => {
+                self.on_refusal(at, (link, code), retry_after_ms, now);
+            }
             Heard::Lost { code, .. } => {
                 self.scribe.mix.connections_lost += 1;
                 let mix = &mut self.scribe.mix;
@@ -178,6 +181,13 @@ impl Story<'_> {
                     self.reconnect_later(at, now);
                 }
             }
+            Heard::Papers { node, why } => {
+                // Where the node's clock was wrong, it is `tokens` that knows what is right.
+                if !self.nodes[node].pop.chronicle.has_stepped() {
+                    let what = format!("{} heard: {why}", self.actors[at].client.name);
+                    self.scribe.broken(Promise::Protocol, what);
+                }
+            }
             Heard::Nonsense { why } => {
                 let what = format!("{} heard: {why}", self.actors[at].client.name);
                 self.scribe.broken(Promise::Protocol, what);
@@ -185,9 +195,19 @@ impl Story<'_> {
         }
     }
 
+    /// What is known of a HELLO that is answered now.
+    fn hello(&self, at: usize, link: u64) -> tokens::Hello {
+        let actor = &self.actors[at];
+        let node = actor.client.links.iter().find(|l| l.number == link).map_or(actor.node, |l| l.node);
+        let since = actor.connected_at.get(&link).copied().unwrap_or_default();
+        tokens::Hello { node, since, now: self.clock.elapsed(), papers: self.plan.papers }
+    }
+
     /// A session is refused: an overloaded node says when to come again, and the client does not come earlier.
-    fn on_refusal(&mut self, at: usize, code: u32, retry_after_ms: Option<u64>, now: Instant) {
+    fn on_refusal(&mut self, at: usize, (link, code): (u64, u32), retry_after_ms: Option<u64>, now: Instant) {
         let code = RefuseCode::from_number(code);
+        let hello = self.hello(at, link);
+        tokens::on_refused(code, hello, &self.nodes[hello.node].pop.chronicle, &mut self.scribe);
         let mix = &mut self.scribe.mix;
         mix.refused += 1;
         mix.refused_for_denial += u64::from(code == Some(RefuseCode::TokenRevoked));
@@ -218,6 +238,8 @@ impl Story<'_> {
 
     /// A session is open: at the node that was asked, and perhaps beside others of its player.
     fn on_welcome(&mut self, at: usize, link: u64, node: NodeId) {
+        let hello = self.hello(at, link);
+        tokens::on_welcomed(hello, &self.nodes[hello.node].pop.chronicle, &mut self.scribe);
         let me = &self.actors[at];
         let asked = me.client.links.iter().find(|l| l.number == link).map_or(0, |l| l.node);
         if node != self.nodes[asked].pop.node {

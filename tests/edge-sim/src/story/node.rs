@@ -111,10 +111,11 @@ impl Node {
     }
 
     /// The trouble is over: the daemon is back soon and lets everybody in.
-    pub(super) fn quieten(&mut self, now: Instant) {
+    pub(super) fn quieten(&mut self, now: Instant, scribe: &mut Scribe<'_>) {
         self.ambush = None;
-        self.pop.quicken_disks();
         self.opens_at = None;
+        self.pop.relieve(now, scribe);
+        self.pop.quicken_disks();
         self.pop.gate(true);
         self.restart_at = self.restart_at.map(|(at, _)| (at.min(now + Duration::from_millis(100)), None));
     }

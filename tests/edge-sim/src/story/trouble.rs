@@ -109,9 +109,8 @@ impl Story<'_> {
                 self.scribe.mix.stalls += 1;
                 node.pop.stall(shard, now + lasts);
             }
-            Trouble::SpoolSyncFailure => node.pop.fail_next_spool_sync(),
-            Trouble::SinkSyncFailure => node.pop.fail_next_sink_sync(),
             Trouble::Drain { within, down } => node.drain(within, down, now),
+            Trouble::Hardship(hardship) => node.pop.suffer(hardship, now, &mut self.scribe),
             Trouble::Gate { lasts } => {
                 node.pop.gate(false);
                 node.opens_at = Some(now + lasts);
@@ -139,6 +138,6 @@ impl Story<'_> {
         self.pardon(now);
         self.actors.iter_mut().for_each(|actor| actor.client.papers = Plan::QUIET_PAPERS);
         self.troubles.clear();
-        self.nodes.iter_mut().for_each(|node| node.quieten(now));
+        self.nodes.iter_mut().for_each(|node| node.quieten(now, &mut self.scribe));
     }
 }
