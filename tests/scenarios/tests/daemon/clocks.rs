@@ -2,7 +2,9 @@
 //!
 //! What must hold. *Wrong by years*: the daemon starts, says that it is ready, judges tokens by the clock that it has and refuses those
 //! of others with the code that says so, takes what it is told, and after the clock was set right a gate that was used is still
-//! used and resends are still known (unless the clock jumped over the time for which they are remembered).
+//! used and resends are still known (unless the clock jumped over the time for which they are remembered). *The time of day
+//! steps*: no session ends, no thread is blamed, nothing is lost, doubled or out of order; rules follow a step forward at
+//! once and never run backwards.
 //! *All clocks step*: sessions may end, and what was told before may be late for a window; nothing else.
 
 use edge_client::{ProducerId, Seq};
@@ -18,6 +20,8 @@ use crate::crowd::{Crowd, Manner, compare};
 use crate::play::{C0, nonces};
 
 const YEAR_S: i64 = 365 * 86_400;
+const HOUR_S: i64 = 3_600;
+const BLAMED: &str = "a thread does not turn";
 
 fn clock(clocks: Clocks) -> Option<FalseClock> {
     granted::or_skip("libfaketime", FalseClock::new(clocks))
@@ -86,6 +90,44 @@ async fn a_clock_that_is_wrong_by_years_is_lived_with() {
         assert_eq!(nonces(&node, "welcome"), [1], "once, for ever, whatever the clock says");
         assert_eq!(nonces(&node, "audit"), [2, 3, 4]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn steps_of_the_time_of_day_end_no_session_and_lose_nothing() {
+    let Some(clock) = clock(Clocks::Wall) else { return };
+    let world = World::new();
+    let mut node = start(&world, &clock);
+    let manner = Manner::default();
+    let players = manner.players;
+    let crowd = Crowd::come(&world, &node, &mut Dice::fresh("steps of the time of day"), manner);
+    crowd.await_receipts(100);
+    for offset_s in [240, -300, -300 + 2, 0] {
+        clock.step_to(offset_s);
+        crowd.await_receipts(50);
+        assert_eq!(node.page("/readyz").status, 200);
+    }
+    assert_eq!(node.metrics().total("edge_handshakes_total"), players as f64, "no session ended");
+    assert!(node.logged(BLAMED).is_empty(), "{}", node.log());
+    crowd.go_and_compare(&mut node).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_follow_a_step_forward_and_never_run_backwards() {
+    let Some(clock) = clock(Clocks::Wall) else { return };
+    let world = World::new();
+    let mut node = start(&world, &clock);
+    let (mut peer, _) = hello(&world, &node, 0, fresh_producer()).await.expect("WELCOME");
+    // A streak is three kills within an hour.
+    tell(&world, &mut peer, 1..=2, "Kill").await;
+    clock.step_to(2 * HOUR_S);
+    tell(&world, &mut peer, 3..=3, "Kill").await;
+    // Back again: the window goes on from where it was, it does not find the first two anew.
+    clock.step_to(0);
+    tell(&world, &mut peer, 4..=4, "Kill").await;
+    tell(&world, &mut peer, 5..=5, "Kill").await;
+    node.await_settled();
+    node.drain();
+    assert_eq!(nonces(&node, "streak"), [5], "the third of the second hour");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
