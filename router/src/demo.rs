@@ -216,7 +216,7 @@ impl Plan {
             None => (ProcessClock::default(), None),
         };
         let wide = self.play.speed.is_none_or(|speed| speed >= WIDE_FROM);
-        let terms = Terms { wide, at_once: self.by_clock.is_some(), clock: clock.clone() };
+        let terms = Terms { wide, by_clock: self.by_clock.is_some(), clock: clock.clone() };
         let stage = Stage::open(&cast, self.given.as_ref(), &terms)?;
         self.play.directory = stage.directory.clone();
         let show = Show::new(!options.no_tui && !options.json && std::io::stdout().is_terminal(), options.json);

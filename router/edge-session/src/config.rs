@@ -69,6 +69,9 @@ pub struct Config {
     pub budget_retry_after: Duration,
     /// The QUIC stack's own limits.
     pub transport: TransportLimits,
+    /// Clients' clocks are compared with the shard's time instead of the monotonic clock. For playing recorded events only, where
+    /// both ends live by a wall clock that is moved by hand; otherwise each of its steps would make events late.
+    pub ages_by_wall: bool,
 }
 
 impl Default for Config {
@@ -96,6 +99,7 @@ impl Default for Config {
             server_budget: Budget::for_servers(),
             budget_retry_after: Duration::from_secs(10),
             transport: TransportLimits::default(),
+            ages_by_wall: false,
         }
     }
 }

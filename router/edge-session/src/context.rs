@@ -64,9 +64,12 @@ impl Context {
         self.now.saturating_duration_since(self.origin).as_nanos() as u64
     }
 
-    /// The monotonic clock when the time was told, in milliseconds since the sessions were made: what clients' clocks are compared
-    /// with.
+    /// What clients' clocks are compared with: the monotonic clock when the time was told, in milliseconds since the sessions were
+    /// made.
     pub(crate) fn told_ms(&self) -> i64 {
+        if self.config.ages_by_wall {
+            return self.shown_ms;
+        }
         i64::try_from(self.told_at.saturating_duration_since(self.origin).as_millis()).unwrap_or(i64::MAX)
     }
 

@@ -35,8 +35,8 @@ pub(crate) struct Stage {
 pub(crate) struct Terms {
     /// What one player may do is lifted.
     pub(crate) wide: bool,
-    /// Receipts leave at once, for players that wait for them.
-    pub(crate) at_once: bool,
+    /// A recording is played by its own clock: players wait for receipts, and their clocks are the process's wall.
+    pub(crate) by_clock: bool,
     pub(crate) clock: ProcessClock,
 }
 
@@ -67,8 +67,9 @@ impl Stage {
         if let Some(given) = given {
             config.node.tenant.clone_from(&given.tenant);
         }
-        if terms.at_once {
+        if terms.by_clock {
             config.session.receipt_delay = Duration::ZERO;
+            config.session.ages_by_wall = true;
         }
         if terms.wide {
             config.session.client_budget = config.session.server_budget;

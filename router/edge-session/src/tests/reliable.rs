@@ -299,6 +299,25 @@ fn a_step_of_the_wall_makes_no_event_late() {
     }
 }
 
+/// Recorded events: both ends live by a wall that leaps, and every event is dated as it was recorded.
+#[test]
+fn where_a_wall_is_moved_by_hand_ages_are_measured_by_it() {
+    let mut world = World::new(Config { ages_by_wall: true, ..Config::default() });
+    let client = world.player();
+    let hello_at = world.unix_ms;
+    world.unix_ms += 3_600_000;
+    let mut bytes = Vec::new();
+    StreamHeader::Events(class(0)).encode(&mut bytes);
+    // HELLO said 1,000 ms, an hour ago.
+    for (seq, client_ms) in [(1, 3_591_000), (2, 3_600_000), (3, 3_601_000)] {
+        bytes.extend(event_bytes(seq, client_ms));
+    }
+    world.clients[client].open(Dir::Uni, &bytes);
+    world.exchange();
+    let happened: Vec<i64> = world.arrived.iter().map(|arrived| arrived.happened.0 - hello_at).collect();
+    assert_eq!(happened, [3_590_000, 3_599_000, 3_600_000]);
+}
+
 #[test]
 fn replies_reach_the_client_within_their_budget() {
     let mut budget = Budget::for_players();
