@@ -40,7 +40,7 @@
 //! | tokens | no session is served beyond its token's end or in spite of a deny list, none is closed without a cause (`pass.rs`) |
 //! | one session | connections of one producer side by side, and credit beyond a window |
 //! | 8, ledger | own sums at consistent cuts under load, and at rest against log and files |
-//! | time under steps | by true time, within what [`chronicle`] says a step of the wall may do to a span or a token |
+//! | time under steps | by true time, within what `chronicle.rs` says a step of the wall may do to a span or a token |
 //! | a sync that failed | is not asked for again, and a full disk alone ends no writing (`watch/door.rs`) |
 //!
 //! That the checkers see something is not believed either: `cargo xtask mutants` plants 25 bugs, one at a time, and each must be
