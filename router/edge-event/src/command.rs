@@ -94,6 +94,20 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Gives the body memory of its own. Decoded bodies are slices of what they were read from, and keep the whole of it alive:
+    /// whoever keeps a command for long calls this first.
+    pub fn detach(&mut self) {
+        let body = match self {
+            Action::StartWorkflow { input, .. } | Action::SignalWorkflow { input, .. } => input,
+            Action::Publish { message, .. } => message,
+            Action::Reply { body, .. } => body,
+            Action::CancelWorkflow { .. } => return,
+        };
+        *body = Bytes::copy_from_slice(body);
+    }
+}
+
 impl Priority {
     /// The inverse of `as u8`.
     pub const fn from_u8(n: u8) -> Option<Priority> {

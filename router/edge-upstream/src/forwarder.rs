@@ -115,7 +115,9 @@ impl Forwarder {
         self.open.records.insert(position, count);
         self.open.commands += count;
         let EventRecord { id: event, revision, commands, .. } = record;
-        for (index, command) in commands.into_iter().enumerate() {
+        for (index, mut command) in commands.into_iter().enumerate() {
+            // It may stay open for hours; its body would keep alive all that was read with it, which no bound counts.
+            command.action.detach();
             let place = Place { position, index: u16::try_from(index).expect("a record has at most 65,536 commands") };
             let event = event.clone();
             let command = LaneCommand { place, lane, priority, revision, event, skipped: 0, rejected: None, command };

@@ -150,6 +150,17 @@ fn settled_is_below_the_first_open_record() {
 }
 
 #[test]
+fn an_open_command_does_not_keep_alive_what_it_was_read_from() {
+    let mut world = World::new(Config::default());
+    let read = Bytes::from(vec![b' '; 64 << 10]);
+    let mut record = record(1, 1, None);
+    record.commands[0].action = Action::Publish { topic: "t".into(), message: read.slice(100..102) };
+    world.forwarder.accept(at(1), Lane(0), Priority::P2, record);
+    assert!(!world.forwarder.is_idle());
+    assert!(read.is_unique());
+}
+
+#[test]
 fn a_lane_goes_back_to_the_command_that_failed() {
     let mut world = World::new(Config::default());
     (1..=4).for_each(|n| world.accept(n, 0, Priority::P2, 1));
