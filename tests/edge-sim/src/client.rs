@@ -57,7 +57,8 @@ pub(crate) struct Writing {
     /// Time since the story's beginning.
     pub(crate) at: Duration,
     pub(crate) node: usize,
-    pub(crate) shard: Option<usize>,
+    /// Where the connection began from; see [`Link`].
+    pub(crate) began_from: Option<SocketAddr>,
 }
 
 /// One class: what was told, and how far it is receipted.
@@ -239,7 +240,7 @@ impl Client {
         let Some(link) = self.links.last_mut() else { return false };
         link.local = local;
         if link.stage == Stage::Handshaking {
-            link.shard = None; // whichever heard of it first
+            link.began_from = None; // whichever heard of it first
         }
         link.conn.local_address_changed();
         true

@@ -33,7 +33,6 @@ pub(crate) enum Stage {
 pub(crate) struct Road {
     pub(crate) local: SocketAddr,
     pub(crate) node: usize,
-    pub(crate) shard: usize,
 }
 
 /// See the head of this file.
@@ -45,8 +44,8 @@ pub(crate) struct Link {
     pub(crate) local: SocketAddr,
     /// Which node it leads to.
     pub(crate) node: usize,
-    /// The shard of it that the kernel gave it to, where that is known.
-    pub(crate) shard: Option<usize>,
+    /// The address that it began from, by which the kernel gave it to a shard, where only one can have been heard.
+    pub(crate) began_from: Option<SocketAddr>,
     pub(crate) stage: Stage,
     /// When the latest packet that came had left its node, in time since the story's beginning.
     pub(crate) sent_at: Duration,
@@ -92,7 +91,7 @@ impl Link {
             conn,
             local: road.local,
             node: road.node,
-            shard: Some(road.shard),
+            began_from: Some(road.local),
             stage: Stage::Handshaking,
             sent_at: Duration::ZERO,
             pass: None,
@@ -266,7 +265,7 @@ impl Link {
         {
             self.control_rest.drain(..written);
         }
-        let writing = Writing { at: elapsed, node: self.node, shard: self.shard };
+        let writing = Writing { at: elapsed, node: self.node, began_from: self.began_from };
         Class::ALL.into_iter().map(|class| self.pump_class(class, &mut queues[class.index()], writing)).sum()
     }
 

@@ -8,6 +8,7 @@
 use edge_event::Seq;
 
 use super::{Delivered, World};
+use crate::cast::steer;
 use crate::scribe::{Promise, Scribe};
 
 pub(crate) fn check(world: &World<'_>, node: &Delivered<'_>, scribe: &mut Scribe<'_>) {
@@ -16,7 +17,9 @@ pub(crate) fn check(world: &World<'_>, node: &Delivered<'_>, scribe: &mut Scribe
         for client in world.actors.iter().map(|actor| &actor.client) {
             for (at, told) in client.queues[span.class.index()].told.iter().enumerate() {
                 let Some(writing) = told.written.filter(|_| told.sendings == 1) else { continue };
-                let is_there = (writing.node, writing.shard) == (node.at, Some(span.shard));
+                // The span is the last daemon's, so the event came to it, and to the shard that it then had for the address.
+                let shard = writing.began_from.map(|from| steer(from, node.pop.setup.shards));
+                let is_there = (writing.node, shard) == (node.at, Some(span.shard));
                 let name = (client.producer, span.class, Seq(at as u64 + 1));
                 let Some((_, entry)) = node.pop.witness.record_of(name).filter(|_| is_there) else { continue };
                 if writing.at > span.from && entry.seen_at < span.to {

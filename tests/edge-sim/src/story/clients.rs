@@ -56,7 +56,7 @@ impl Story<'_> {
         }
         let local = actor.next_address();
         let (node, shard) = (actor.node, steer(local, self.nodes[actor.node].pop.setup.shards));
-        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node, shard });
+        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node });
         let mix = &mut self.scribe.mix;
         mix.reconnects += u64::from(actor.connections > 0);
         mix.reconnects_elsewhere += u64::from(actor.last.is_some_and(|last| last.0 == node && last.1 != shard));
