@@ -87,7 +87,12 @@ impl Sessions {
             let Some(session) = self.table.at(index).filter(|session| session.scheduled.is_at(tick)) else { continue };
             session.scheduled.clear();
             match session.on_time(&mut self.context) {
-                Fate::Stays => self.mark_dirty(index),
+                Fate::Stays => {
+                    self.mark_dirty(index);
+                    // A shard without room for events asks for none, but still for packets: what is due leaves, and the next
+                    // deadline is set.
+                    self.mark_sending(index);
+                }
                 Fate::Forgotten => self.forget(index),
             }
         }

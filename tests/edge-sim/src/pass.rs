@@ -43,9 +43,8 @@ pub(crate) enum Habit {
     OtherIssuer,
 }
 
-/// A shard that has no room for events looks after its sessions every 100 ms, when it takes itself to stand still: so long may a
-/// token's end go unnoticed, and a little more.
-const GRACE: Duration = Duration::from_millis(250);
+/// So long may a token's end go unnoticed: a timer's tick, a stalled thread, a turn.
+const GRACE: Duration = Duration::from_millis(100);
 /// The wall clock counts milliseconds, and a token's end is a fraction of a second in floating point.
 const CLOSE: Duration = Duration::from_millis(2);
 /// Within so long a deny list acts on living connections.

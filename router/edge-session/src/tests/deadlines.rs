@@ -171,6 +171,16 @@ fn a_session_ends_with_its_token_unless_it_is_renewed() {
 }
 
 #[test]
+fn a_session_ends_with_its_token_also_where_the_shard_has_no_room_for_events() {
+    let mut world = world();
+    let client = world.player();
+    stay(&mut world, client, 600);
+    world.asks = false;
+    stay(&mut world, client, 100);
+    assert_eq!(world.clients[client].closed().code, CloseCode::TokenExpired);
+}
+
+#[test]
 fn renewal_is_checked_like_hello_and_for_the_same_bearer() {
     let mut expired = claims("p1");
     expired["exp"] = json!(NOW_S - 100);

@@ -110,6 +110,8 @@ pub(super) struct World {
     /// What is answered to HELLO; `None`: nothing.
     pub(super) welcome: Option<Welcome>,
     pub(super) completes: bool,
+    /// Whether shards are asked what happened; one that has no room for events does not ask.
+    pub(super) asks: bool,
     /// Datagrams that came to another shard than their connection's.
     pub(super) foreign: u64,
     /// What was sent to addresses where no client is.
@@ -177,6 +179,7 @@ impl World {
             hellos: Vec::new(),
             welcome: Some(Welcome { revision: 7, ..Welcome::default() }),
             completes: true,
+            asks: true,
             foreign: 0,
             strays: Vec::new(),
             kept_bytes: 0,
@@ -327,7 +330,9 @@ impl World {
 
     fn shard_speaks(&mut self, at: usize) -> bool {
         let mut spoke = false;
-        while let Some(event) = self.count(|shards| shards[at].poll_event()) {
+        while self.asks
+            && let Some(event) = self.count(|shards| shards[at].poll_event())
+        {
             spoke = true;
             self.on_event(at, event);
         }
