@@ -19,6 +19,9 @@ use crate::story::retell;
 /// What a story broke, as one word: a promise, or `Panic`. Equal words are the same finding.
 pub type Finding = String;
 
+/// A pass may take minutes: after so many retellings it says how far it is.
+const SAID_EVERY: u32 = 50;
+
 /// The result of shrinking.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
@@ -35,7 +38,7 @@ pub fn findings(script: &Script) -> BTreeSet<Finding> {
 
 /// Shortens `script` while `finding` stays, within `retellings_max`; `progress` hears how it goes.
 pub fn shrink(script: Script, finding: &str, retellings_max: u32, progress: &mut dyn FnMut(&str)) -> Shrunk {
-    let mut shrinker = Shrinker { best: script, finding, left: retellings_max, nonces: Vec::new(), progress };
+    let mut shrinker = Shrinker { best: script, finding, left: retellings_max, what: "", nonces: Vec::new(), progress };
     shrinker.nonces = observe(&shrinker.best).nonces;
     loop {
         let before = shrinker.best.to_text();
@@ -74,23 +77,30 @@ struct Shrinker<'a> {
     best: Script,
     finding: &'a str,
     left: u32,
+    /// What it tries to leave out at the moment.
+    what: &'static str,
     /// The facts that `best` tells.
     nonces: Vec<u64>,
     progress: &'a mut dyn FnMut(&str),
 }
 
 impl Shrinker<'_> {
-    fn pass(&mut self, what: &str, pass: fn(&mut Self)) {
+    fn pass(&mut self, what: &'static str, pass: fn(&mut Self)) {
         if self.left > 0 {
+            self.what = what;
             pass(self);
-            let (plan, left) = (&self.best.plan, self.left);
-            let (troubles, facts) = (plan.troubles.len(), self.nonces.len());
-            let clients = plan.clients() - plan.absent.len();
-            (self.progress)(&format!(
-                "shrinking, {what}: {troubles} troubles, {clients} clients, {facts} facts, {:?}; {left} retellings left",
-                plan.length
-            ));
+            self.say();
         }
+    }
+
+    fn say(&mut self) {
+        let (plan, left, what) = (&self.best.plan, self.left, self.what);
+        let (troubles, facts) = (plan.troubles.len(), self.nonces.len());
+        let clients = plan.clients() - plan.absent.len();
+        (self.progress)(&format!(
+            "shrinking, {what}: {troubles} troubles, {clients} clients, {facts} facts, {:?}; {left} retellings left",
+            plan.length
+        ));
     }
 
     /// Tells the story with a change; keeps the change where the finding stays.
@@ -101,6 +111,9 @@ impl Shrinker<'_> {
             return false;
         }
         self.left -= 1;
+        if self.left.is_multiple_of(SAID_EVERY) {
+            self.say();
+        }
         let observed = observe(&script);
         let stays = observed.findings.contains(self.finding);
         if stays {
