@@ -95,7 +95,7 @@ impl Run {
     fn build(target: &str) -> Result<Run> {
         let features = format!("libfuzzer,{target}");
         println!("building edge-fuzz with target {target}, our crates instrumented");
-        let status = Command::new("cargo")
+        let status = tools::cargo("cargo")
             .args(["build", "--quiet", "--locked", "--profile", "fuzz", "-p", "edge-fuzz", "--no-default-features"])
             .args(["--features", &features])
             .current_dir(tools::root())

@@ -49,7 +49,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     step("Everything builds", &mut cargo(["build", "--workspace", "--all-targets", "--locked"]))?;
     step(
         "Every test passes",
-        at_root(Command::new(&nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
+        at_root(tools::cargo(&nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
     )?;
     step("Every documented example compiles", &mut cargo(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     step(
@@ -78,7 +78,7 @@ pub(crate) fn strangers() -> Result<()> {
     strangers::install()?;
     step("The stranger in Rust builds", at_root(&mut strangers::build()))?;
     let nextest = tools::nextest()?;
-    let mut tests = Command::new(nextest);
+    let mut tests = tools::cargo(nextest);
     tests.args(["nextest", "run", "--locked", "--no-fail-fast", "-p", "strangers"]).env("CI", "true");
     step("Strangers are served as the documents say, and refused as they say", at_root(&mut tests))
 }
@@ -139,7 +139,7 @@ fn online_equals_offline(nextest: &Path) -> Result<()> {
     ];
     step(
         "What the daemon orders of every recorded event is what a replay orders",
-        at_root(Command::new(nextest).args(["nextest", "run", "--workspace", "--locked"]).args(test))
+        at_root(tools::cargo(nextest).args(["nextest", "run", "--workspace", "--locked"]).args(test))
             .env("EDGE_BINARIES", tools::target_dir().join("release")),
     )
 }
@@ -153,7 +153,7 @@ fn say_about_recorded_events() {
 }
 
 pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
-    let mut command = Command::new("cargo");
+    let mut command = tools::cargo("cargo");
     command.args(arguments);
     at_root(&mut command);
     command

@@ -68,7 +68,7 @@ fn rust() -> Result<()> {
     let folder = installed("s2n");
     fs::create_dir_all(&folder)?;
     once(&folder, &sources("s2n").join("Cargo.lock"), |_| {
-        let mut fetch = Command::new("cargo");
+        let mut fetch = tools::cargo("cargo");
         fetch.args(["fetch", "--quiet", "--locked", "--manifest-path"]).arg(sources("s2n").join("Cargo.toml"));
         run("what s2n-quic is made of", &mut fetch)
     })
@@ -76,7 +76,7 @@ fn rust() -> Result<()> {
 
 /// The program in Rust, as cargo keeps it fresh.
 pub(crate) fn build() -> Command {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = tools::cargo("cargo");
     cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(sources("s2n").join("Cargo.toml"));
     cargo.arg("--target-dir").arg(installed("s2n"));
     cargo
@@ -85,9 +85,9 @@ pub(crate) fn build() -> Command {
 /// The commands that hold the program in Rust to what the workspace is held to, each with its sentence.
 pub(crate) fn checks(deny: &Path) -> Vec<(&'static str, Command)> {
     let manifest = sources("s2n").join("Cargo.toml");
-    let mut format = Command::new("cargo");
+    let mut format = tools::cargo("cargo");
     format.args(["fmt", "--check", "--manifest-path"]).arg(&manifest);
-    let mut lint = Command::new("cargo");
+    let mut lint = tools::cargo("cargo");
     lint.args(["clippy", "--quiet", "--locked", "--all-targets", "--manifest-path"]).arg(&manifest);
     lint.arg("--target-dir").arg(installed("s2n")).args(["--", "-D", "warnings"]);
     let mut policy = Command::new(deny);

@@ -3,6 +3,7 @@
 //! What comes in: a machine with Rust, a C compiler and Python. What goes out: the tools under `target/tools/bin` or on
 //! the path. Deliberately absent: versions that float: each tool is pinned here.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -30,6 +31,19 @@ fn tools_bin() -> PathBuf {
 /// Cargo's target folder, as cargo sees it.
 pub(crate) fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// `cargo`, or a program that calls it, started as from a shell. What `cargo run` says of the program that it runs would make
+/// build scripts that ask for it run again, and with them half the workspace, whenever one builds once here and once by hand.
+pub(crate) fn cargo(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let said = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|about| said.starts_with(about)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// `cargo-nextest`, whichever is there, else installed.
@@ -73,7 +87,7 @@ fn find_or_install(tool: &CargoTool) -> Result<PathBuf> {
         }
     }
     println!("installing {} {} (once; takes some minutes)", tool.name, tool.version);
-    let status = Command::new("cargo")
+    let status = cargo("cargo")
         .args(["install", tool.name, "--version", tool.version, "--locked", "--root"])
         .arg(target_dir().join("tools"))
         .env("CARGO_TARGET_DIR", target_dir().join("tools/build"))
