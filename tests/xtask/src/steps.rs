@@ -159,8 +159,18 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     command
 }
 
+/// At the workspace's root, and as from a shell. `cargo run` told this program its own package's name, version and folder; a
+/// build script that asks for some of them, as that of `ring` does, would be run again after every other call of cargo,
+/// and all that stands on it be built again.
 pub(crate) fn at_root(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
+        command.env_remove(name);
+    }
     command.current_dir(tools::root())
+}
+
+fn is_of_this_package(variable: &OsStr) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| variable.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 pub(crate) fn step(sentence: &str, command: &mut Command) -> Result<()> {
@@ -173,4 +183,21 @@ pub(crate) fn step(sentence: &str, command: &mut Command) -> Result<()> {
         bail!("not so: {sentence} (`{}` ended with {status})", program.display());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_told_this_program_about_itself_is_not_told_on() {
+        let mut command = cargo(["build"]);
+        let kept = |name: &str| !command.get_envs().any(|(removed, value)| removed == name && value.is_none());
+        for told in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION_MINOR", "CARGO_MANIFEST_DIR"] {
+            assert!(std::env::var_os(told).is_none() || !kept(told), "{told}");
+        }
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "cargo runs this test");
+        assert!(kept("CARGO_TARGET_DIR") && kept("CARGO_HOME") && kept("PATH"));
+        assert_eq!(at_root(&mut command).get_current_dir(), Some(tools::root().as_path()));
+    }
 }
