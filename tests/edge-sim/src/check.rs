@@ -8,6 +8,7 @@ pub(crate) mod once;
 pub(crate) mod order;
 pub(crate) mod reading;
 pub(crate) mod receipts;
+pub(crate) mod removals;
 pub(crate) mod revisions;
 pub(crate) mod sessions;
 pub(crate) mod steps;

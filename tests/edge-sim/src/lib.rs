@@ -34,6 +34,7 @@
 //! | 1, two nodes | the union of both nodes' files, deduplicated by id as a consumer does it; differing payloads explained |
 //! | 4, memory | the heap that each node's own code holds (`heap.rs`) against a sum of the limits in its configuration |
 //! | receipt after fsync | each receipt against a watched disk (`watch.rs`) that knows no spool, and some on a recovered copy of it |
+//! | 1, removals | each segment that the spool removes against a recovered copy of the disk without it (`check/removals.rs`) |
 //! | 2, order | by the clients' numbers and by places, per player and priority, over the files |
 //! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles change nothing, good ones reach every shard |
 //! | overload | one step at a time, the least urgent first and all the way back; a class that is not read is not read (`reading.rs`) |

@@ -5,15 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use edge_door::Disk as _;
+use edge_door::{Disk as _, DiskOp};
 use edge_event::{Position, ShardId, UnixMillis};
 use edge_shard::ToSpool;
-use edge_spool::{Health, Spool};
+use edge_spool::{Config, Health, Spool};
 
+use crate::check::removals;
 use crate::cuts::Cuts;
 use crate::fabric::Fabric;
 use crate::scribe::Scribe;
-use crate::watch::WatchedDisk;
+use crate::watch::{WatchedDisk, is_segment};
 use crate::witness::Witness;
 
 /// While there is no room: how long until a turn looks again, should no operation end.
@@ -23,8 +24,7 @@ const NO_ROOM_POLL: Duration = Duration::from_millis(5);
 pub(crate) struct SpoolSeat {
     spool: Spool,
     pub(crate) disk: WatchedDisk,
-    /// Room that a record may need, in bytes.
-    record_bytes_max: usize,
+    config: Config,
     /// An item taken from a ring for which there was no room yet, by shard.
     held: Vec<Option<ToSpool>>,
     /// Commands taken in, by shard.
@@ -50,13 +50,13 @@ pub(crate) struct Around<'a> {
 }
 
 impl SpoolSeat {
-    pub(crate) fn new(spool: Spool, disk: WatchedDisk, shards: u16, record_bytes_max: usize) -> SpoolSeat {
+    pub(crate) fn new(spool: Spool, disk: WatchedDisk, shards: u16, config: Config) -> SpoolSeat {
         let n = usize::from(shards);
         SpoolSeat {
             committed: spool.committed(),
             spool,
             disk,
-            record_bytes_max,
+            config,
             held: (0..n).map(|_| None).collect(),
             commands: vec![0; n],
             wake_at: None,
@@ -91,6 +91,11 @@ impl SpoolSeat {
             busy |= self.take_records(&mut around, scribe);
             self.spool.settle(around.settled);
             while let Some((id, op)) = self.spool.poll_op(now) {
+                if let DiskOp::Unlink { file } = &op
+                    && is_segment(file)
+                {
+                    removals::on_removal(file, self.disk.image(), &self.config, scribe);
+                }
                 self.disk.submit(id, op);
                 busy = true;
             }
@@ -140,7 +145,7 @@ impl SpoolSeat {
             while let Some(item) = self.held[shard].take().or_else(|| around.fabric.pop_to_spool(shard, around.now)) {
                 match item {
                     ToSpool::Cut(number) => around.cuts.note_spool(shard, number, self.commands[shard], scribe),
-                    ToSpool::Record { .. } if !self.spool.has_room(1, self.record_bytes_max) => {
+                    ToSpool::Record { .. } if !self.spool.has_room(1, self.config.record_bytes_max) => {
                         self.held[shard] = Some(item);
                         break;
                     }

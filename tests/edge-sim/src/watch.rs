@@ -178,6 +178,7 @@ fn position(bytes: &[u8]) -> Position {
     Position { epoch: StartEpoch(number(0)), n: number(8) }
 }
 
-fn is_segment(file: &FileName) -> bool {
+/// Whether a file is one of the spool's segments.
+pub(crate) fn is_segment(file: &FileName) -> bool {
     file.starts_with("seg-")
 }

@@ -99,7 +99,7 @@ impl Pop {
         Daemon {
             shards: seats.collect(),
             fabric: Fabric::new(&self.setup, self.rng.fork(1)),
-            spool: SpoolSeat::new(spool, disk, shards, self.setup.spool.record_bytes_max),
+            spool: SpoolSeat::new(spool, disk, shards, self.setup.spool.clone()),
             delivery,
         }
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use edge_door::sim::{Rng, SimDisk};
+use edge_door::sim::{DiskImage, Rng, SimDisk};
 use edge_door::{Disk, DiskOp, FileName, OpId};
 
 use super::{Flight, Watch};
@@ -77,6 +77,12 @@ impl WatchedDisk {
             _ => 0,
         };
         self.flights.values().map(|(flight, _)| covers(flight)).sum()
+    }
+
+    /// A copy of what certainly lies on the disk.
+    pub(crate) fn image(&self) -> DiskImage {
+        let _mine = heap::of_simulator();
+        self.disk.image()
     }
 
     /// Whether the power has failed.
