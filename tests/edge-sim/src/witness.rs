@@ -6,7 +6,7 @@
 //! lost, and that each record was evaluated under a revision that its shard had adopted.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,8 @@ pub(crate) struct Witness {
     /// Records that count, in log order.
     entries: BTreeMap<Position, Entry>,
     by_name: BTreeMap<Name, Position>,
-    /// Rules that ever ordered something for a player, crashes or not.
-    ordered: BTreeSet<(Arc<str>, PlayerKey)>,
+    /// The records in which a rule ordered something for a player, crashes or not.
+    ordered: BTreeMap<(Arc<str>, PlayerKey), Vec<Position>>,
     /// Position of each ticket of the running daemon.
     tickets: BTreeMap<(ShardId, u64), Position>,
     /// The last whose recovery ended well.
@@ -58,7 +58,7 @@ impl Witness {
             watch,
             entries: BTreeMap::new(),
             by_name: BTreeMap::new(),
-            ordered: BTreeSet::new(),
+            ordered: BTreeMap::new(),
             tickets: BTreeMap::new(),
             epoch: StartEpoch(0),
         }
@@ -103,7 +103,9 @@ impl Witness {
             ticket,
             is_committed: false,
         };
-        self.ordered.extend(record.commands.iter().map(|c| (c.rule.clone(), record.player)));
+        for command in &record.commands {
+            self.ordered.entry((command.rule.clone(), record.player)).or_default().push(position);
+        }
         self.tickets.insert((shard, ticket), position);
         self.entries.insert(position, entry);
     }
@@ -157,9 +159,11 @@ impl Witness {
         self.epoch = recovered.epoch;
     }
 
-    /// Whether a record ever went by in which this rule ordered something for this player.
-    pub(crate) fn has_ordered(&self, rule: &str, player: PlayerKey) -> bool {
-        self.ordered.contains(&(Arc::from(rule), player))
+    /// Whether a record in which this rule ordered something for this player was durable at a moment.
+    pub(crate) fn had_ordered(&self, rule: &str, player: PlayerKey, at: Duration) -> bool {
+        let watch = self.watch.borrow();
+        let ordered = self.ordered.get(&(Arc::from(rule), player));
+        ordered.into_iter().flatten().any(|position| watch.durable_at(*position).is_some_and(|since| since <= at))
     }
 
     /// The record of a reliable event, where it made one that counts.

@@ -30,7 +30,7 @@ pub(crate) fn on_receipt(
         let told = &client.queues[class.index()].told[seq as usize - 1];
         let name = (client.producer, class, edge_event::Seq(seq));
         let Some((position, entry)) = pop.witness.record_of(name) else {
-            without_record(client, told, (class, seq), pop, scribe);
+            without_record(client, told, (class, seq), sent_at, pop, scribe);
             continue;
         };
         scribe.mix.receipts_recorded += 1;
@@ -56,9 +56,16 @@ pub(crate) fn on_receipt(
     }
 }
 
-/// A receipt covers an event that left nothing on disk: rejected, or behind a gate that a record had used, or without anything
-/// durable to order.
-fn without_record(client: &Client, told: &Told, (class, seq): (Class, u64), pop: &Pop, scribe: &mut Scribe<'_>) {
+/// A receipt covers an event that left nothing on disk: rejected, or behind a gate that a record had used which was durable
+/// when the receipt left, or without anything durable to order.
+fn without_record(
+    client: &Client,
+    told: &Told,
+    (class, seq): (Class, u64),
+    sent_at: Duration,
+    pop: &Pop,
+    scribe: &mut Scribe<'_>,
+) {
     if told.rejected {
         scribe.mix.receipts_rejected += 1;
         return;
@@ -66,7 +73,7 @@ fn without_record(client: &Client, told: &Told, (class, seq): (Class, u64), pop:
     let is_missing = match oracle::gate(&told.fact) {
         Some(rule) => {
             scribe.mix.receipts_gated += 1;
-            !pop.witness.has_ordered(rule, edge_wire::keys::player_key(&client.sub))
+            !pop.witness.had_ordered(rule, edge_wire::keys::player_key(&client.sub), sent_at)
         }
         None => {
             scribe.mix.receipts_plain += 1;
@@ -74,7 +81,7 @@ fn without_record(client: &Client, told: &Told, (class, seq): (Class, u64), pop:
         }
     };
     if is_missing {
-        let what = format!("{} class {} seq {seq} is receipted and has no record", client.name, class.get());
+        let what = format!("{} class {} seq {seq} is receipted and has no durable record", client.name, class.get());
         scribe.broken(Promise::P1, what);
     }
 }
