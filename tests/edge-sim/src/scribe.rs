@@ -60,7 +60,7 @@ pub(crate) struct Scribe<'a> {
     pub(crate) violations: Vec<Violation>,
 }
 
-/// More say nothing new.
+/// More of one promise say nothing new; of another one they do.
 const VIOLATIONS_MAX: usize = 20;
 
 impl<'a> Scribe<'a> {
@@ -77,8 +77,24 @@ impl<'a> Scribe<'a> {
     /// A broken promise.
     pub(crate) fn broken(&mut self, promise: Promise, what: String) {
         self.note(format_args!("BROKEN {promise:?}: {what}"));
-        if self.violations.len() < VIOLATIONS_MAX {
+        if self.violations.iter().filter(|before| before.promise == promise).count() < VIOLATIONS_MAX {
             self.violations.push(Violation { promise, at: self.clock.elapsed(), what });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_often_does_not_hide_what_breaks_once() {
+        let mut scribe = Scribe::new(SimClock::new(std::time::Instant::now(), 0), None);
+        for n in 0..2 * VIOLATIONS_MAX {
+            scribe.broken(Promise::P1, format!("{n} is lost"));
+        }
+        scribe.broken(Promise::P6, "two revisions".to_owned());
+        assert_eq!(scribe.violations.len(), VIOLATIONS_MAX + 1);
+        assert_eq!(scribe.violations.last().map(|one| one.promise), Some(Promise::P6));
     }
 }
