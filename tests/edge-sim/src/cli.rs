@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::json;
 
-use crate::{Ending, Listener, Mix, Script, retell};
+use crate::{Ending, Listener, Mix, Script, Violation, retell};
 
 /// From this many stories on, every kind of trouble must have come.
 const MIX_MATTERS_FROM: u64 = 300;
@@ -81,7 +81,14 @@ struct Tale {
 /// A story that went wrong.
 struct Failure {
     tale: Tale,
-    /// The first broken promise, or `Panic`.
+    /// What broke first; the story is made short for its sake.
+    first: Broken,
+    /// What else broke, each promise once.
+    others: Vec<Broken>,
+}
+
+/// A promise, or `Panic`, and how it was broken.
+struct Broken {
     promise: String,
     what: String,
 }
@@ -130,11 +137,11 @@ fn run(arguments: &Arguments) -> Result<()> {
         let text = summary(tales.from, &tally, took).to_string();
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    if let Some(Failure { tale, promise, .. }) = tally.failures.first()
+    if let Some(Failure { tale, first, .. }) = tally.failures.first()
         && arguments.story.is_none()
         && !arguments.no_shrink
     {
-        short::shorten(&tale.script, promise, arguments.retellings, &arguments.stories)?;
+        short::shorten(&tale.script, &first.promise, arguments.retellings, &arguments.stories)?;
     }
     report(arguments, &tally, took)
 }
@@ -179,7 +186,11 @@ fn read(path: &Path) -> Result<Script> {
 
 /// For programs; see `tests/xtask`.
 fn summary(from: u64, tally: &Tally, took: Duration) -> serde_json::Value {
-    let one = |f: &Failure| json!({ "seed": f.tale.script.seed(), "promise": f.promise, "what": f.what });
+    let broken = |b: &Broken| json!({ "promise": b.promise, "what": b.what });
+    let one = |f: &Failure| {
+        let all = std::iter::once(&f.first).chain(&f.others).map(broken);
+        json!({ "seed": f.tale.script.seed(), "broken": all.collect::<Vec<_>>() })
+    };
     let failures = tally.failures.iter().map(one);
     json!({
         "from": from,
@@ -227,20 +238,28 @@ fn one(tale: Tale, trace: bool, tally: &Mutex<Tally>) -> bool {
     let told = catch_unwind(AssertUnwindSafe(|| retell(&tale.script, trace.then_some(&mut aloud as Listener<'_>))));
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.stories += 1;
-    let first = match &told {
+    let broken = match &told {
         Ok(ending) => {
             tally.mix.add(&ending.mix);
             tally.lasted += ending.lasted;
             tally.memory_permille = tally.memory_permille.max(ending.memory_permille);
             show(&tale, ending);
-            ending.violations.first().map(|first| (format!("{:?}", first.promise), first.what.clone()))
+            each_once(&ending.violations)
         }
-        Err(panic) => Some(("Panic".to_owned(), words_of(panic.as_ref()))),
+        Err(panic) => vec![Broken { promise: "Panic".to_owned(), what: words_of(panic.as_ref()) }],
     };
-    let Some((promise, what)) = first else { return true };
+    let mut broken = broken.into_iter();
+    let Some(first) = broken.next() else { return true };
     say(&format!("  again: cargo run -p edge-sim -- {} --trace", tale.again));
-    tally.failures.push(Failure { tale, promise, what });
+    tally.failures.push(Failure { tale, first, others: broken.collect() });
     false
+}
+
+/// The first violation of each promise, in the order of the story.
+fn each_once(violations: &[Violation]) -> Vec<Broken> {
+    let is_first = |at: usize, one: &Violation| violations[..at].iter().all(|before| before.promise != one.promise);
+    let firsts = violations.iter().enumerate().filter(|(at, one)| is_first(*at, one));
+    firsts.map(|(_, one)| Broken { promise: format!("{:?}", one.promise), what: one.what.clone() }).collect()
 }
 
 /// What a panic said.
@@ -289,4 +308,23 @@ fn fresh_seed() -> Result<u64> {
 #[allow(clippy::print_stdout, reason = "a console program")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Promise;
+
+    #[test]
+    fn a_promise_that_broke_twice_is_told_once_and_by_its_first_time() {
+        let violation = |promise, what: &str| Violation { promise, at: Duration::ZERO, what: what.to_owned() };
+        let broke = [
+            violation(Promise::P1, "lost"),
+            violation(Promise::P6, "two revisions"),
+            violation(Promise::P1, "lost again"),
+        ];
+        let told: Vec<(String, String)> = each_once(&broke).into_iter().map(|one| (one.promise, one.what)).collect();
+        let said = [("P1", "lost"), ("P6", "two revisions")].map(|(promise, what)| (promise.into(), what.into()));
+        assert_eq!(told, said);
+    }
 }

@@ -1,79 +1,74 @@
 //! Proves that the suite catches what it is there to catch: every planted bug, one after the other, and nothing where none is.
 //!
-//! What comes in: names of mutants, or none for all. What goes out: a table (mutant, what caught it, after how many stories),
-//! and a failure where one survives or where the clean code is found wanting. What a whole site shows is left to the simulator,
-//! with fresh seeds; what it cannot show, to tests by name. Everything is built once, with all mutants in it. Deliberately
-//! absent: what is wrong in a mutant, and where; `router/edge-mutant` says the one, `mutant!` in the code the other.
+//! What comes in: names of mutants, or none for all. What goes out: a table (mutant, the promise that caught it, after how many
+//! stories), how long each part took, and a failure where one survives or where the clean code is found wanting; which
+//! comes last, so that the table is whole. What a whole site shows is left to the simulator, with fresh seeds; what it cannot
+//! show, to tests by name. Everything is built once, with all mutants in it. Deliberately absent: what is wrong in a
+//! mutant, and where; `router/edge-mutant` says the one, `mutant!` in the code the other.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::Instant;
+mod found;
+mod hunt;
+mod programs;
+mod suite;
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use edge_mutant::Mutant;
-use serde_json::Value;
 
-use crate::steps::{at_root, cargo, step};
-use crate::tools;
+use self::found::{Broken, Finding};
+use self::hunt::{Code, Hunt, Seeds};
+use self::programs::Verdict;
+use self::suite::{Suite, Test, suite};
 
-/// A mutant that so many stories have not caught has survived.
-const SEEDS_MAX: &str = "20000";
+/// A mutant that so many stories have not caught has survived. Of nine hunts for each none took a fiftieth of it.
+const STORIES_MAX: u64 = 5_000;
 /// Stories of the clean code, which must all be clean.
-const CLEAN_SEEDS: &str = "300";
-/// A test that has not ended after its time hangs, which catches a mutant, too; see `.config/nextest.toml`.
-const PROFILE: &str = "mutants";
+const CLEAN_STORIES: u64 = 300;
 
-/// What must catch a mutant.
-enum Suite {
-    /// A story of a whole site.
-    Simulator,
-    /// Tests of a crate: those whose names contain this.
-    Tests { package: &'static str, name: &'static str },
-}
-
-/// Which suite is there for which mutant.
-const fn suite(mutant: Mutant) -> Suite {
-    match mutant {
-        // One datagram too many shows only where a first flight is larger than those of the simulated site.
-        Mutant::ClampOff => Suite::Tests { package: "edge-session", name: "three_times_what_it_sent" },
-        // Threads that sleep are the daemon's; in a story nobody sleeps, and whoever is late is late by plan.
-        Mutant::LostWakeUp => Suite::Tests { package: "router", name: "only_a_sleeper_is_woken" },
-        _ => Suite::Simulator,
-    }
-}
+/// A row shows so many of what did not count.
+const BESIDE_MAX: usize = 3;
 
 /// One line of the table.
 struct Row {
     mutant: &'static str,
     /// `None`: it survived.
-    caught_by: Option<String>,
+    caught: Option<Broken>,
+    /// Of the simulator.
     stories: Option<u64>,
-    seconds: f64,
-    what: String,
+    took: Duration,
+    /// What failed for another reason than the mutant is there for.
+    accidents: Vec<String>,
+    /// What failed without the mutant, too.
+    wanting: Vec<String>,
 }
 
 /// Runs the suite against the mutants of these names; against all, where there is none.
 pub(crate) fn run(names: &[&str]) -> Result<()> {
     let wanted = wanted(names)?;
-    build()?;
-    let mut rows = Vec::new();
-    let begun = Instant::now();
+    let mut parts = Parts::default();
+    parts.time("the simulator's build", programs::build_simulator)?;
+    for mutant in &wanted {
+        if let Suite::Test(test) = suite(*mutant) {
+            parts.time("the tests' build", || programs::build_test(test))?;
+        }
+    }
     println!("\n== The suite catches every planted bug, and finds none where there is none");
-    nothing_is_found_in_clean_code()?;
-    for mutant in wanted {
-        let row = match suite(mutant) {
-            Suite::Simulator => simulate(mutant)?,
-            Suite::Tests { package, name } => test(mutant, package, name)?,
+    let mut wanting = parts.time("clean stories", clean_stories)?;
+    let mut alive = Vec::new();
+    for mutant in &wanted {
+        let row = match suite(*mutant) {
+            Suite::Simulator(promises) => parts.time("planted stories", || simulate(*mutant, promises))?,
+            Suite::Test(test) => parts.time("tests", || by_test(*mutant, test))?,
         };
         println!("{row}");
-        rows.push(row);
+        if row.caught.is_none() {
+            alive.push(row.mutant);
+        }
+        wanting.extend(row.wanting);
     }
-    let alive: Vec<&str> = rows.iter().filter(|row| row.caught_by.is_none()).map(|row| row.mutant).collect();
-    println!("== {} of {} caught ({:.0} s)", rows.len() - alive.len(), rows.len(), begun.elapsed().as_secs_f64());
-    if !alive.is_empty() {
-        bail!("nothing caught {}: strengthen a checker", alive.join(", "));
-    }
-    Ok(())
+    println!("== {} of {} caught; {parts}", wanted.len() - alive.len(), wanted.len());
+    conclude(&alive, &wanting)
 }
 
 fn wanted(names: &[&str]) -> Result<Vec<Mutant>> {
@@ -87,146 +82,135 @@ fn wanted(names: &[&str]) -> Result<Vec<Mutant>> {
     names.iter().map(named).collect()
 }
 
-/// The simulator and the tests, each with every mutant in it.
-fn build() -> Result<()> {
-    step("The simulator builds with every planted bug", &mut cargo(PLANTED))?;
-    let programs = [("edge-router", false), ("edge-sim", false), ("edge-sim-planted", true)];
-    for (program, is_planted) in programs {
-        let profile = if program == "edge-router" { "release" } else { "sim" };
-        let path = tools::target_dir().join(profile).join(program);
-        if path.exists() && carries_mutants(&path)? != is_planted {
-            bail!("`{}` {} planted bugs", path.display(), if is_planted { "carries no" } else { "carries" });
-        }
-    }
-    Ok(())
+/// What the clean code breaks, with the mutants built in and none of them active.
+fn clean_stories() -> Result<Vec<String>> {
+    let found = programs::tell(None, Seeds { from: None, count: CLEAN_STORIES })?;
+    let wanting: Vec<String> = found.findings.iter().map(describe).collect();
+    let outcome = if wanting.is_empty() { "clean" } else { "FOUND WANTING" };
+    println!("{:<28}{outcome:<16}{:>7} stories, from seed {}", "(none)", found.stories, found.from);
+    wanting.iter().for_each(|what| println!("{:>28}{what}", ""));
+    Ok(wanting)
 }
 
-const PLANTED: [&str; 10] =
-    ["build", "--profile", "sim", "--locked", "-p", "edge-sim", "--bin", "edge-sim-planted", "--features", "planted"];
-
-/// Whether a program asks for the name of the active mutant: who does not, has none.
-fn carries_mutants(program: &Path) -> Result<bool> {
-    let bytes = std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
-    let name = VARIABLE.as_bytes();
-    Ok(bytes.windows(name.len()).any(|window| window == name))
-}
-
-/// Names the active mutant of a build that carries them; see `router/edge-mutant`.
-const VARIABLE: &str = "EDGE_MUTANT";
-
-fn nothing_is_found_in_clean_code() -> Result<()> {
-    let (output, found) = tell(None, CLEAN_SEEDS)?;
-    if !output.status.success() || !found.failures.is_empty() {
-        bail!("with no bug planted the simulator finds something:\n{}", tail_of(&output));
-    }
-    for mutant in Mutant::ALL {
-        if let Suite::Tests { package, name } = suite(*mutant) {
-            let output = nextest(None, package, name)?;
-            if !output.status.success() {
-                bail!("with no bug planted `{name}` of {package} fails:\n{}", tail_of(&output));
-            }
-        }
-    }
-    println!("{:<28}clean in {} stories", "(none)", found.stories);
-    Ok(())
-}
-
-// ---- the simulator
-
-/// What the simulator's summary says.
-struct Found {
-    stories: u64,
-    /// Promise and words.
-    failures: Vec<(String, String)>,
-}
-
-fn simulate(mutant: Mutant) -> Result<Row> {
+fn simulate(mutant: Mutant, promises: &[&str]) -> Result<Row> {
     let begun = Instant::now();
-    let (output, found) = tell(Some(mutant), SEEDS_MAX)?;
-    if found.failures.is_empty() && !output.status.success() {
-        bail!("the simulator failed and found nothing, with {} planted:\n{}", mutant.name(), tail_of(&output));
-    }
-    let first = found.failures.into_iter().next();
-    let (caught_by, what) = first.unzip();
+    let mut tell = |code: Code, seeds| programs::tell((code == Code::Planted).then_some(mutant), seeds);
+    let Hunt { stories, caught, accidents, wanting } =
+        hunt::hunt(promises, STORIES_MAX, &mut tell).with_context(|| format!("with {} planted", mutant.name()))?;
     Ok(Row {
         mutant: mutant.name(),
-        caught_by,
-        stories: Some(found.stories),
-        seconds: begun.elapsed().as_secs_f64(),
-        what: what.unwrap_or_default(),
+        caught: caught.map(|caught| caught.by),
+        stories: Some(stories),
+        took: begun.elapsed(),
+        accidents: accidents.iter().map(describe).collect(),
+        wanting: wanting.iter().map(describe).collect(),
     })
 }
 
-fn tell(mutant: Option<Mutant>, seeds: &str) -> Result<(Output, Found)> {
-    let summary = tools::target_dir().join("mutants.json");
-    let program = tools::target_dir().join("sim/edge-sim-planted");
-    let mut command = Command::new(program);
-    command.args(["--until-first", "--seeds", seeds, "--summary"]).arg(&summary);
-    let output = output_of(&mut command, mutant)?;
-    let text = std::fs::read_to_string(&summary)
-        .with_context(|| format!("the simulator wrote no summary:\n{}", tail_of(&output)))?;
-    std::fs::remove_file(&summary)?;
-    let value: Value = serde_json::from_str(&text).context("the simulator's summary")?;
-    let text = |failure: &Value, name: &str| failure[name].as_str().unwrap_or_default().to_owned();
-    let failures = value["failures"].as_array().context("the summary has no failures")?;
-    let failures = failures.iter().map(|f| (text(f, "promise"), text(f, "what"))).collect();
-    let stories = value["stories"].as_u64().context("the summary has no number of stories")?;
-    Ok((output, Found { stories, failures }))
-}
-
-// ---- tests
-
-fn test(mutant: Mutant, package: &'static str, name: &'static str) -> Result<Row> {
+fn by_test(mutant: Mutant, test: Test) -> Result<Row> {
     let begun = Instant::now();
-    let output = nextest(Some(mutant), package, name)?;
-    let (caught_by, what) = match output.status.code() {
-        Some(0) => (None, String::new()),
-        // Tests ran, and one of them failed.
-        Some(100) => (Some(format!("test of {package}")), name.to_owned()),
-        _ => bail!("the tests of {package} do not run, with {} planted:\n{}", mutant.name(), tail_of(&output)),
+    let planted = programs::run_test(Some(mutant), test)?;
+    let clean = programs::run_test(None, test)?;
+    let words = |verdict: &Verdict| match verdict {
+        Verdict::Failed(words) => vec![format!("{} fails otherwise:\n{words}", test.name)],
+        Verdict::Broken => vec![format!("{} fails", test.name)],
+        Verdict::Passed => Vec::new(),
     };
-    let seconds = begun.elapsed().as_secs_f64();
-    Ok(Row { mutant: mutant.name(), caught_by, stories: None, seconds, what })
+    let is_caught = (&planted, &clean) == (&Verdict::Broken, &Verdict::Passed);
+    Ok(Row {
+        mutant: mutant.name(),
+        caught: is_caught.then(|| Broken { promise: "a test".to_owned(), what: test.name.to_owned() }),
+        stories: None,
+        took: begun.elapsed(),
+        accidents: if planted == Verdict::Broken { Vec::new() } else { words(&planted) },
+        wanting: words(&clean),
+    })
 }
 
-fn nextest(mutant: Option<Mutant>, package: &str, name: &str) -> Result<Output> {
-    let mut command = Command::new(tools::nextest()?);
-    command.args(["nextest", "run", "--locked", "--lib", "--bins", "--profile", PROFILE]);
-    command.args(["--no-tests", "fail", "--features", "edge-mutant/planted", "--package", package]).arg(name);
-    output_of(&mut command, mutant)
+/// With the seed, which tells the story again.
+fn describe(finding: &Finding) -> String {
+    let broken = finding.broken.iter().map(|broken| format!("{}: {}", broken.promise, excerpt(&broken.what)));
+    format!("seed {} breaks {}", finding.seed, broken.collect::<Vec<_>>().join("; "))
 }
 
-// ---- around both
+fn excerpt(words: &str) -> String {
+    words.chars().take(90).collect()
+}
 
-fn output_of(command: &mut Command, mutant: Option<Mutant>) -> Result<Output> {
-    command.env_remove(VARIABLE);
-    if let Some(mutant) = mutant {
-        command.env(VARIABLE, mutant.name());
+/// Whether the suite is as good as it should be. Where the clean code is found wanting, nothing else can be known.
+fn conclude(alive: &[&str], wanting: &[String]) -> Result<()> {
+    let mut faults = Vec::new();
+    if !wanting.is_empty() {
+        let again = "each again with `cargo xtask sim --seeds 1 --from SEED`";
+        faults.push(format!(
+            "the clean code is found wanting, with no bug planted ({again}):\n  {}",
+            wanting.join("\n  ")
+        ));
     }
-    let program = PathBuf::from(command.get_program());
-    at_root(command).output().with_context(|| format!("`{}` does not start", program.display()))
+    if !alive.is_empty() {
+        faults.push(format!("nothing caught {}: strengthen a checker", alive.join(", ")));
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(())
 }
 
-/// The last lines that a program said.
-fn tail_of(output: &Output) -> String {
-    let said = [&output.stdout[..], &output.stderr[..]].concat();
-    let said = String::from_utf8_lossy(&said);
-    let lines: Vec<&str> = said.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
+/// How long each part took.
+#[derive(Default)]
+struct Parts(Vec<(&'static str, Duration)>);
+
+impl Parts {
+    fn time<T>(&mut self, part: &'static str, run: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = run();
+        self.add(part, begun.elapsed());
+        done
+    }
+
+    fn add(&mut self, part: &'static str, took: Duration) {
+        match self.0.iter_mut().find(|(known, _)| *known == part) {
+            Some((_, sum)) => *sum += took,
+            None => self.0.push((part, took)),
+        }
+    }
+}
+
+impl std::fmt::Display for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = self.0.iter().map(|(part, took)| format!("{part} {:.0} s", took.as_secs_f64()));
+        f.write_str(&parts.collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let caught_by = self.caught_by.as_deref().unwrap_or("SURVIVED");
-        let stories = self.stories.map_or_else(String::new, |n| format!("{n} stories"));
-        let what: String = self.what.chars().take(90).collect();
-        write!(f, "{:<28}{caught_by:<24}{stories:>14}{:>7.1} s  {what}", self.mutant, self.seconds)
+        let (promise, what) = match &self.caught {
+            Some(by) => (by.promise.as_str(), excerpt(&by.what)),
+            None => ("SURVIVED", String::new()),
+        };
+        let stories = self.stories.map_or_else(String::new, |stories| format!("{stories} stories"));
+        write!(f, "{:<28}{promise:<10}{stories:>14}{:>7.1} s  {what}", self.mutant, self.took.as_secs_f64())?;
+        let beside =
+            [("by accident, which does not count", &self.accidents), ("without the mutant, too", &self.wanting)];
+        for (how, told) in beside {
+            for one in told.iter().take(BESIDE_MAX) {
+                write!(f, "\n{:>28}{how}: {one}", "")?;
+            }
+            if let Some(more @ 1..) = told.len().checked_sub(BESIDE_MAX) {
+                write!(f, "\n{:>28}{how}: {more} more", "")?;
+            }
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::tools;
 
     /// A mutant that stands nowhere would be caught by nothing, and one that stands twice would prove nothing of either place.
     #[test]
@@ -240,13 +224,6 @@ mod tests {
             let in_the_manual = usize::from(*mutant == Mutant::ReceiptBeforeFsync);
             assert_eq!(planted, 1 + in_the_manual, "{mutant:?}");
         }
-    }
-
-    #[test]
-    fn the_page_tells_of_every_mutant_and_of_no_other() {
-        let page = std::fs::read_to_string(tools::root().join("tests/edge-sim/MUTANTS.md")).unwrap();
-        let told: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-        assert_eq!(told, Mutant::ALL.iter().map(|mutant| mutant.name()).collect::<Vec<_>>());
     }
 
     fn read_all(folder: &Path, sources: &mut String) {
@@ -266,5 +243,55 @@ mod tests {
         assert!(said.starts_with("no mutant is called `clamp`; there are: clamp-off, "), "{said}");
         assert_eq!(wanted(&["clamp-off"]).unwrap(), [Mutant::ClampOff]);
         assert_eq!(wanted(&[]).unwrap().len(), Mutant::ALL.len());
+    }
+
+    #[test]
+    fn who_survives_and_what_the_clean_code_breaks_are_both_told() {
+        assert!(conclude(&[], &[]).is_ok());
+        let said = |alive: &[&str], wanting: &[&str]| {
+            conclude(alive, &wanting.iter().map(|what| (*what).to_owned()).collect::<Vec<_>>()).unwrap_err().to_string()
+        };
+        assert_eq!(said(&["a", "b"], &[]), "nothing caught a, b: strengthen a checker");
+        let both = said(&["a"], &["seed 7 breaks P1: lost"]);
+        assert!(
+            both.starts_with("the clean code is found wanting, ") && both.contains("\n  seed 7 breaks P1: lost\n"),
+            "{both}"
+        );
+        assert!(both.ends_with("nothing caught a: strengthen a checker"), "{both}");
+    }
+
+    #[test]
+    fn a_row_tells_what_did_not_count() {
+        let by = Broken { promise: "P1".to_owned(), what: "lost".to_owned() };
+        let accident =
+            describe(&Finding { seed: 7, broken: vec![by.clone(), Broken { promise: "P8".into(), ..by.clone() }] });
+        let row = Row {
+            mutant: "a",
+            caught: None,
+            stories: Some(20),
+            took: Duration::from_secs(2),
+            accidents: vec![accident],
+            wanting: vec![],
+        };
+        let said = row.to_string();
+        assert!(said.contains("SURVIVED") && said.contains("20 stories"), "{said}");
+        assert!(said.ends_with("by accident, which does not count: seed 7 breaks P1: lost; P8: lost"), "{said}");
+        let many = (0..5).map(|seed| format!("seed {seed}")).collect();
+        let row = Row { accidents: many, ..row };
+        assert!(
+            row.to_string()
+                .ends_with("not count: seed 2\n                            by accident, which does not count: 2 more")
+        );
+        let said = Row { caught: Some(by), accidents: vec![], wanting: vec!["seed 9".into()], ..row }.to_string();
+        assert!(said.contains("P1") && said.ends_with("without the mutant, too: seed 9"), "{said}");
+    }
+
+    #[test]
+    fn parts_of_one_name_are_added_up() {
+        let mut parts = Parts::default();
+        for (part, seconds) in [("stories", 2), ("tests", 5), ("stories", 3)] {
+            parts.add(part, Duration::from_secs(seconds));
+        }
+        assert_eq!(parts.to_string(), "stories 5 s, tests 5 s");
     }
 }
