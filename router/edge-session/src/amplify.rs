@@ -38,8 +38,12 @@ impl Address {
         Address { remote, validated, received_bytes: 0, sent_bytes: 0 }
     }
 
-    fn allows(&self, bytes: usize) -> bool {
-        self.validated || mutant!(ClampOff) || self.sent_bytes + bytes as u64 <= 3 * self.received_bytes
+    /// Bytes that it may still be sent.
+    fn room(&self) -> usize {
+        if self.validated || mutant!(ClampOff) {
+            return usize::MAX;
+        }
+        usize::try_from((3 * self.received_bytes).saturating_sub(self.sent_bytes)).unwrap_or(usize::MAX)
     }
 }
 
@@ -80,9 +84,14 @@ impl AmplificationGuard {
         self.remember(from);
     }
 
-    /// Whether a datagram of `bytes` may leave for the current address.
-    pub(crate) fn allows_here(&self, bytes: usize) -> bool {
-        self.current.allows(bytes)
+    /// The largest datagram that may leave for the current address.
+    pub(crate) fn room_here(&self) -> usize {
+        self.current.room()
+    }
+
+    /// Whether the connection came from an address that was real.
+    pub(crate) fn is_away(&self) -> bool {
+        self.others.iter().any(|other| other.validated)
     }
 
     /// Whether a datagram of `bytes` may leave for `destination`. If so, it is counted.
@@ -92,7 +101,7 @@ impl AmplificationGuard {
         } else {
             self.others.iter_mut().find(|other| other.remote == destination)
         };
-        let Some(address) = address.filter(|address| address.allows(bytes)) else { return false };
+        let Some(address) = address.filter(|address| bytes <= address.room()) else { return false };
         address.sent_bytes += bytes as u64;
         true
     }
@@ -157,12 +166,12 @@ mod tests {
     #[test]
     fn a_datagram_fits_whole_or_waits() {
         let mut guard = AmplificationGuard::new(address(1), false);
-        assert!(!guard.allows_here(1));
+        assert_eq!(guard.room_here(), 0);
         guard.on_received(address(1), 1200);
         guard.on_received(address(2), 100_000);
-        assert!(guard.allows_here(3600) && !guard.allows_here(3601));
+        assert_eq!(guard.room_here(), 3600);
         assert!(guard.charge(address(1), 2500));
-        assert!(guard.allows_here(1100) && !guard.allows_here(1101));
+        assert_eq!(guard.room_here(), 1100);
         assert!(!guard.charge(address(1), 1101) && guard.charge(address(1), 1100), "a refusal costs nothing");
         guard.on_validated();
         assert!(guard.charge(address(1), 1_000_000));
@@ -175,7 +184,8 @@ mod tests {
         guard.on_received(address(2), 40);
         assert!(guard.charge(address(2), 100) && !guard.charge(address(2), 21));
         guard.on_moved(address(2));
-        assert!(!guard.is_validated() && guard.allows_here(20) && !guard.allows_here(21), "what was sent counts on");
+        assert!(!guard.is_validated() && guard.is_away());
+        assert_eq!(guard.room_here(), 20, "what was sent counts on");
         assert!(guard.charge(address(1), 5000), "where it was before is real");
         guard.on_moved(address(1));
         assert!(guard.is_validated());

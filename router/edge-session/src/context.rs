@@ -11,6 +11,7 @@ use edge_event::identity::CLASSES;
 
 use crate::config::Config;
 use crate::events::{MoveTo, SessionEvent, Stats};
+use crate::shears::Shears;
 use crate::token::{DenyList, TokenVerifier};
 
 /// The surroundings of a session while it works.
@@ -19,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     pub(crate) verifier: Arc<TokenVerifier>,
     pub(crate) deny: Arc<DenyList>,
+    pub(crate) shears: Arc<Shears>,
     /// When the shard's sessions were made; meters count from here.
     pub(crate) origin: Instant,
     pub(crate) now: Instant,
@@ -40,11 +42,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(config: Arc<Config>, verifier: Arc<TokenVerifier>, now: Instant) -> Context {
+    pub(crate) fn new(config: Arc<Config>, verifier: Arc<TokenVerifier>, shears: Arc<Shears>, now: Instant) -> Context {
         Context {
             config,
             verifier,
             deny: Arc::default(),
+            shears,
             origin: now,
             now,
             told_at: now,

@@ -252,8 +252,8 @@ pub struct Stats {
     pub replies_dropped: u64,
     /// Connections closed by us for a fault of the client.
     pub violations: u64,
-    /// Times that nothing was sent because the address is not validated and a full datagram would pass 3.00 times what
-    /// it sent.
+    /// Times that nothing was sent because the address is not validated and what waits would pass 3.00 times what it
+    /// sent.
     pub amplification_held: u64,
     /// Datagrams lost because they would have passed it.
     pub amplification_dropped: u64,

@@ -38,6 +38,7 @@ mod orders;
 mod outbox;
 mod session;
 mod setup;
+mod shears;
 mod streams;
 mod table;
 mod timers;

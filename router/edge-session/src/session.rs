@@ -24,6 +24,7 @@ use crate::amplify::AmplificationGuard;
 use crate::budget::{Budget, Limit, Meters};
 use crate::classes::ClassState;
 use crate::context::Context;
+use crate::departures::Departures;
 use crate::events::{Ended, SessionEvent, SessionKey};
 use crate::frames::{Load, all_frames};
 use crate::outbox::Outbox;
@@ -79,8 +80,7 @@ pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) conn: Connection,
     pub(crate) guard: AmplificationGuard,
-    /// The library may have something to send that is no full datagram, or not for the current address.
-    pub(crate) ask_once: bool,
+    pub(crate) departures: Departures,
     pub(crate) scheduled: Scheduled,
     /// Whether it is queued for work, for sending.
     pub(crate) is_dirty: bool,
@@ -107,7 +107,7 @@ impl Session {
             key,
             conn,
             guard,
-            ask_once: false,
+            departures: Departures::default(),
             scheduled: Scheduled::default(),
             is_dirty: false,
             is_sending: false,
@@ -156,7 +156,7 @@ impl Session {
             self.guard.on_validated();
         }
         // Whether it was the right answer shows in the next packet: see `departures.rs`.
-        self.ask_once |= after.path_response > before.path_response;
+        self.departures.ask_once |= after.path_response > before.path_response;
     }
 
     /// Works off what the connection has to say.

@@ -71,13 +71,13 @@ impl Sessions {
             return Err(SetupError::EarlyData);
         }
         let here = Slot { generation: config.generation, shard };
-        let EndpointParts { endpoint, server, cid_key, told_time } =
+        let EndpointParts { endpoint, server, cid_key, told_time, shears } =
             endpoint_parts(&config.transport, config.idle_timeout_max, tls, keys, here, shards, seed)
                 .map_err(|_| SetupError::CipherSuite)?;
         let mtu_discovery = config.transport.mtu_discovery;
         Ok(Sessions {
             endpoint: Endpoint::new(endpoint, Some(server), mtu_discovery, None),
-            context: Context::new(config, verifier, now),
+            context: Context::new(config, verifier, shears, now),
             table: Table::default(),
             scratch: Vec::new(),
             wheel: Wheel::new(now),

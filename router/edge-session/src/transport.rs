@@ -14,6 +14,7 @@ use ring::{hkdf, hmac};
 
 use crate::cid::{CidKey, ShardCids, Slot};
 use crate::config::{ConfigError, ensure};
+use crate::shears::Shears;
 
 /// Limits of one QUIC connection and of one endpoint. Windows are limits, not allocations.
 ///
@@ -178,6 +179,7 @@ pub(crate) struct EndpointParts {
     pub(crate) server: Arc<ServerConfig>,
     pub(crate) cid_key: CidKey,
     pub(crate) told_time: Arc<ToldTime>,
+    pub(crate) shears: Arc<Shears>,
 }
 
 /// Joins limits, keys and TLS. Every random choice of the endpoint follows from `seed`.
@@ -207,8 +209,9 @@ pub(crate) fn endpoint_parts(
     endpoint.supported_versions(vec![QUIC_VERSION]);
 
     let told_time = Arc::new(ToldTime::default());
+    let shears = Shears::new();
     let mut server = ServerConfig::new(
-        Arc::new(QuicServerConfig::try_from(tls)?),
+        shears.around(QuicServerConfig::try_from(tls)?),
         Arc::new(hkdf::Salt::new(hkdf::HKDF_SHA256, b"edge/token/1").extract(&keys.token)),
     );
     server.transport_config(Arc::new(limits.transport(idle_timeout_max)));
@@ -220,5 +223,5 @@ pub(crate) fn endpoint_parts(
     server.migration(true);
     // No NEW_TOKEN: a token that works for weeks needs a log of used ones, and resumption saves us little.
     server.validation_token.sent(0);
-    Ok(EndpointParts { endpoint: Arc::new(endpoint), server: Arc::new(server), cid_key, told_time })
+    Ok(EndpointParts { endpoint: Arc::new(endpoint), server: Arc::new(server), cid_key, told_time, shears })
 }

@@ -277,7 +277,7 @@ impl World {
         self.exchange();
     }
 
-    fn client_speaks(&mut self, at: usize) -> bool {
+    pub(super) fn client_speaks(&mut self, at: usize) -> bool {
         let mut spoke = false;
         self.clients[at].read(self.now);
         let mut out = Vec::new();
