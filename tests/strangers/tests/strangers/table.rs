@@ -21,9 +21,9 @@ const UNMET: &[(&str, &str)] = &[
     ("REFUSE HELLO_INVALID", "not sent by this release, which closes with `FRAME_MALFORMED` or `LIMIT_EXCEEDED`"),
     ("REFUSE REGION_WRONG", "not sent by this release"),
     ("REFUSE OVERLOADED", "the simulation has it"),
-    ("REFUSE NOT_READY", "for the moments of a start; the unit tests of the router have it"),
-    ("REFUSE SPOOL_FULL", "a full disk is none of a client's faults; the simulation has it"),
-    ("REFUSE TOO_MANY_SESSIONS", "not sent by this release"),
+    ("REFUSE NOT_READY", "for a disk that failed the spool; the scenario of a failing fsync has it"),
+    ("REFUSE SPOOL_FULL", "a full disk is none of a client's faults; the scenario of a full disk has it"),
+    ("REFUSE TOO_MANY_SESSIONS", "for a player with as many sessions as it may have; the shard's unit tests have it"),
     ("REFUSE BUDGET_EXCEEDED", "not sent by this release"),
     ("REFUSE INTERNAL", "not sent by this release"),
     ("REJECT SUBJECT_FORBIDDEN", "not sent by this release"),
@@ -31,6 +31,9 @@ const UNMET: &[(&str, &str)] = &[
     ("REJECT RATE_LIMITED", "not sent by this release"),
     ("REJECT INTERNAL", "not sent by this release"),
 ];
+
+/// What the reason of a code says that nothing sends.
+const UNSENT: &str = "this release";
 
 /// Codes that stories meet, rather than a case of a table.
 const IN_STORIES: &[(&str, &str)] = &[
@@ -131,4 +134,40 @@ fn every_code_is_met_or_said_to_be_unmet() {
     assert!(twice.is_empty(), "met and said to be unmet: {twice:?}");
     let keys: BTreeSet<&str> = ITEMS.iter().map(|item| item.key).collect();
     assert!(IN_STORIES.iter().all(|(_, key)| keys.contains(key)));
+}
+
+/// Everything that the daemon says to clients, tests left out.
+fn daemon_sources() -> String {
+    fn read(folder: &Path, out: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if entry.is_dir() && name != "tests" {
+                read(&entry, out);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                *out += &std::fs::read_to_string(&entry).expect("a source");
+            }
+        }
+    }
+    let router = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../router");
+    let mut out = String::new();
+    ["src", "edge-session/src", "edge-shard/src"].iter().for_each(|folder| read(&router.join(folder), &mut out));
+    out
+}
+
+/// Nothing is said not to be sent that is sent, and the other way round.
+#[test]
+fn what_is_said_not_to_be_sent_is_named_nowhere() {
+    let close = CloseCode::ALL.iter().map(|code| (format!("CLOSE {}", code.name()), format!("CloseCode::{code:?}")));
+    let refuse =
+        RefuseCode::ALL.iter().map(|code| (format!("REFUSE {}", code.name()), format!("RefuseCode::{code:?}")));
+    let reject =
+        RejectCode::ALL.iter().map(|code| (format!("REJECT {}", code.name()), format!("RejectCode::{code:?}")));
+    let named: BTreeMap<String, String> = close.chain(refuse).chain(reject).collect();
+    let sources = daemon_sources();
+    let is_word = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric());
+    for (code, why) in UNMET {
+        let name = &named[*code];
+        let is_sent = sources.match_indices(name).any(|(at, _)| !is_word(&sources[at + name.len()..]));
+        assert_eq!(is_sent, !why.contains(UNSENT), "{code}: {why}");
+    }
 }
