@@ -209,6 +209,10 @@ fn a_newer_connection_supersedes_the_older() {
     assert_eq!(world.clients[older].closed().code, CloseCode::Superseded);
     assert_eq!(world.ended, [(key, Ended::ByUs(CloseCode::Superseded))]);
     assert!(world.clients[newer].lost.is_none());
+    // Whoever reconnects has broken no rule; it shows among the closes, under its code.
+    let stats = world.shards[0].stats();
+    let superseded = CloseCode::ALL.iter().position(|code| *code == CloseCode::Superseded).unwrap();
+    assert_eq!((stats.violations, stats.closed[superseded], stats.closed.iter().sum()), (0, 1, 1u64));
     // A key of the past names nothing, even when its slot has a new tenant.
     world.pass(5 * SECOND);
     world.player();

@@ -22,7 +22,7 @@ codes! {
         0x202 BudgetExceeded "BUDGET_EXCEEDED", Client, Later, "Events, datagrams, streams, resets, frames, connection ids or paths went past their budget.", "Send less; retry after what the reason tells.";
         0x203 IdleTimeout "IDLE_TIMEOUT", Client, Later, "Nothing came for the idle timeout.", "Reconnect when there is something to send.";
         0x300 Refused "REFUSED", Client, Later, "HELLO was answered by REFUSE, which says why.", "Act on REFUSE's code.";
-        0x301 Superseded "SUPERSEDED", Client, No, "A newer connection of the same producer took over.", "Nothing, if it is yours; else never share a producer id.";
+        0x301 Superseded "SUPERSEDED", Nobody, No, "A newer connection of the same producer took over.", "Nothing, if it is yours; else never share a producer id.";
         0x302 TokenExpired "TOKEN_EXPIRED", Client, FreshToken, "The token's exp passed without REAUTH.", "Reconnect with a fresh token; send REAUTH in time.";
         0x303 TokenInvalid "TOKEN_INVALID", Operator, FreshToken, "The token of REAUTH failed a check, which the reason names.", "Get a token of the same sub from the issuer.";
         0x304 Revoked "REVOKED", Operator, No, "The subject, key or token is on the deny list.", "Stop; ask the operator.";

@@ -4,6 +4,7 @@
 use edge_client::Seq;
 use edge_wire::{CloseCode, ServerFrame};
 use scenarios::peer::{Closed, fresh_producer};
+use scenarios::wait::until_true;
 use scenarios::{Node, Peer, Settings, World, lines};
 use serde_json::json;
 
@@ -94,6 +95,8 @@ async fn a_newer_connection_of_a_producer_takes_over() {
     older.send(C0, 7, world.event("Hit", &json!({ "nonce": 7 }))).await;
     older.receipt(C0, 7).await;
     assert!(!older.is_closed() && !other.is_closed());
+    until_true("figures of them", || node.metrics().sum("edge_closes_total", "code=\"SUPERSEDED\"") == 6.0);
+    assert_eq!(node.metrics().total("edge_violations_total"), 0.0, "a reconnect is nobody's fault");
     node.await_settled();
     let mut hits = nonces(&node, "audit");
     hits.sort_unstable();
