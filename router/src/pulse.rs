@@ -2,7 +2,12 @@
 //!
 //! What comes in: beats, a relaxed store each. What goes out: which threads stand still and what the kernel says of them; and, told
 //! once each, what an operator should hear. A silence that everybody shares is the process's own (a stopped process, a paused
-//! machine), and no thread is blamed for it. Deliberately absent: what to do about a thread that stands still.
+//! machine), and no thread is blamed for it.
+//!
+//! Deliberately absent: what to do about a thread that stands still, and pulses of `main` and `signals`. These two wait for a
+//! thread's last word and for a signal, and for nothing else; they would turn only to beat, and a silence would take a node out
+//! of service (`/readyz`) that serves everybody. Held from outside all the same: without `signals`, `edgectl drain` works;
+//! without `main`, neither a drain nor a thread that fails ends the process, and whoever wants its end kills it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -3,7 +3,7 @@
 //! grow further is an error of its write, as on a full disk, and not the end of the process.
 //!
 //! What comes in: signals of this process, on a thread of their own. What goes out: [`Ask`]s. Deliberately absent: work in
-//! signal handlers.
+//! signal handlers, and a pulse (see `pulse.rs`).
 
 use std::io;
 use std::sync::Arc;
