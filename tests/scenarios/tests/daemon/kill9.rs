@@ -3,8 +3,9 @@
 //!
 //! `cargo xtask kills --kills 1000 --seed S` is the long version.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use scenarios::frozen::Frozen;
 use scenarios::mounts::{self, Filler};
@@ -14,11 +15,13 @@ use crate::crowd::{Crowd, Manner, compare, told};
 
 /// Kills of the short version.
 const KILLS: u64 = 20;
+/// How often a run says how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 /// The spool's own small disk, bytes: many times what a story writes between two retirements.
 const DISK_BYTES: u64 = 192 << 20;
 
 /// What else went wrong, how often.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Troubles {
     pauses: u64,
     freezes: u64,
@@ -26,6 +29,17 @@ struct Troubles {
     full_disks: u64,
     started_full: u64,
     drains: u64,
+}
+
+impl fmt::Display for Troubles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Troubles { pauses, freezes, killed_frozen, full_disks, started_full, drains } = self;
+        write!(f, "{drains} of them drains; before them {pauses} pauses of the process, {freezes} frozen threads ")?;
+        write!(
+            f,
+            "({killed_frozen} killed so), {full_disks} full disks ({started_full} of them still full at the start)"
+        )
+    }
 }
 
 #[test]
@@ -49,7 +63,12 @@ async fn run(folder: PathBuf, kills: u64) {
     node.await_ready();
     let crowd = Crowd::come(&world, &node, &mut dice, Manner::default());
     let mut troubles = Troubles::default();
-    for _ in 0..kills {
+    let (began, mut told_at) = (Instant::now(), Instant::now());
+    for ends in 0..kills {
+        if told_at.elapsed() >= PROGRESS_EVERY {
+            told_at = Instant::now();
+            println!("kill9: {ends} of {kills} ends after {:.0} s", began.elapsed().as_secs_f64());
+        }
         // Somewhere between the first instruction of a recovery and half a second of serving.
         let moment = if dice.one_in(4) { dice.below(40) } else { dice.below(500) };
         nap(moment).await;
@@ -75,11 +94,8 @@ async fn run(folder: PathBuf, kills: u64) {
     node.drain();
     compare(&stories, &node.lines());
     let told = told(&stories) as u64;
-    let drains = troubles.drains;
-    println!(
-        "kill9: {kills} ends, {drains} of them drains, {told} events, {} commands, {troubles:?}",
-        node.lines().len()
-    );
+    println!("kill9: {kills} ends in {:.0} s, {troubles}", began.elapsed().as_secs_f64());
+    println!("kill9: {told} events receipted, {} commands: none is missing, none is there twice", node.lines().len());
     assert!(told > kills * 10, "there was load: {told} events");
 }
 
