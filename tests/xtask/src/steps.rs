@@ -159,18 +159,8 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     command
 }
 
-/// At the workspace's root, and as from a shell. `cargo run` told this program its own package's name, version and folder; a
-/// build script that asks for some of them, as that of `ring` does, would be run again after every other call of cargo,
-/// and all that stands on it be built again.
 pub(crate) fn at_root(command: &mut Command) -> &mut Command {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
-        command.env_remove(name);
-    }
     command.current_dir(tools::root())
-}
-
-fn is_of_this_package(variable: &OsStr) -> bool {
-    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| variable.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 pub(crate) fn step(sentence: &str, command: &mut Command) -> Result<()> {

@@ -101,7 +101,7 @@ pub(super) fn run_test(mutant: Option<Mutant>, test: Test) -> Result<Verdict> {
 const TESTS_FAILED: i32 = 100;
 
 fn nextest(test: Test) -> Result<Command> {
-    let mut command = Command::new(tools::nextest()?);
+    let mut command = tools::cargo(tools::nextest()?);
     command.args(["nextest", "run", "--locked", "--profile", PROFILE, "--features", "edge-mutant/planted"]);
     command.args(test.selection);
     Ok(command)
