@@ -104,6 +104,9 @@ pub(crate) fn find(disk: &mut dyn Disk, uuid: SpoolUuid) -> io::Result<(Found, V
 
 /// Writes a cursor, durable when it returns, into the slot that does not hold the one before; into a new file where there is
 /// none. Needs no room on a full disk, then. Other cursor files are removed. For recovery.
+///
+/// The one before may stand in the kernel's memory alone, where a process was killed before it could sync: it is synced first,
+/// for the slot that is written now may hold the only cursor that the disk has.
 pub(crate) fn write_now(
     disk: &mut dyn Disk,
     uuid: SpoolUuid,
@@ -118,6 +121,8 @@ pub(crate) fn write_now(
     let file = names::cursor(place.file);
     if before.is_none() {
         disk.blocking(DiskOp::Create { file: file.clone(), len: FILE_BYTES })?;
+    } else {
+        disk.blocking(DiskOp::Sync { file: file.clone() })?;
     }
     let data = encode(uuid, place.counter, cursor);
     disk.blocking(DiskOp::Write { file: file.clone(), offset: place.slot * SLOT_BYTES, data })?;

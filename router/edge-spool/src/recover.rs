@@ -111,9 +111,14 @@ pub(crate) fn recover(
 ) -> Result<Rebuilt, RecoverError> {
     config.check()?;
     let (uuid, is_fresh) = start::identity(disk, fresh_uuid)?;
-    let (found, other_cursors) = cursor::find(disk, uuid).map_err(failed("reading", "cursor"))?;
-    let before = found.map(|(_, cursor)| cursor).unwrap_or_default();
-    start::remove_retired(disk, before.first_segment)?;
+    let (found, mut other_cursors) = cursor::find(disk, uuid).map_err(failed("reading", "cursor"))?;
+    let (mut place, before) = found.map_or((None, Cursor::default()), |(place, cursor)| (Some(place), cursor));
+    let retired = start::retired(disk, before.first_segment)?;
+    if !retired.is_empty() {
+        // Killed, the last daemon may have left this cursor in the kernel's memory alone; without it the disk needs them.
+        place = Some(write_cursor(disk, uuid, place, &std::mem::take(&mut other_cursors), &before)?);
+        start::remove(disk, &retired)?;
+    }
 
     let mut reading = reading::Reading::new(uuid, before);
     reading.read(disk)?;
@@ -131,8 +136,7 @@ pub(crate) fn recover(
         committed: Position { epoch, n: 1 },
         first_segment: read.segments.oldest(),
     };
-    let place = cursor::write_now(disk, uuid, found.map(|(place, _)| place), &other_cursors, &cursor)
-        .map_err(failed("writing", "cursor"))?;
+    let place = write_cursor(disk, uuid, place, &other_cursors, &cursor)?;
     let has_ballast = begun.had_room && start::set_ballast_aside(disk, config.ballast_bytes);
     Ok(Rebuilt {
         uuid,
@@ -147,4 +151,14 @@ pub(crate) fn recover(
         has_ballast,
         report: read.report,
     })
+}
+
+fn write_cursor(
+    disk: &mut dyn Disk,
+    uuid: SpoolUuid,
+    before: Option<Place>,
+    others: &[u64],
+    cursor: &Cursor,
+) -> Result<Place, RecoverError> {
+    cursor::write_now(disk, uuid, before, others, cursor).map_err(failed("writing", "cursor"))
 }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use edge_door::{Disk as _, DiskOp};
+use edge_door::Disk as _;
 use edge_event::{Position, ShardId, UnixMillis};
 use edge_shard::ToSpool;
 use edge_spool::{Config, Health, Spool};
@@ -14,7 +14,7 @@ use crate::check::removals;
 use crate::cuts::Cuts;
 use crate::fabric::Fabric;
 use crate::scribe::Scribe;
-use crate::watch::{WatchedDisk, is_segment};
+use crate::watch::WatchedDisk;
 use crate::witness::Witness;
 
 /// While there is no room: how long until a turn looks again, should no operation end.
@@ -91,14 +91,10 @@ impl SpoolSeat {
             busy |= self.take_records(&mut around, scribe);
             self.spool.settle(around.settled);
             while let Some((id, op)) = self.spool.poll_op(now) {
-                if let DiskOp::Unlink { file } = &op
-                    && is_segment(file)
-                {
-                    removals::on_removal(file, self.disk.image(), &self.config, scribe);
-                }
                 self.disk.submit(id, op);
                 busy = true;
             }
+            removals::check(&mut self.disk, &self.config, scribe);
             while let Some(committed) = self.spool.poll_committed() {
                 around.witness.committed(committed.shard, committed.up_to_ticket, scribe);
                 around.fabric.push_ticket(usize::from(committed.shard.0), committed.up_to_ticket, now);

@@ -179,6 +179,6 @@ fn position(bytes: &[u8]) -> Position {
 }
 
 /// Whether a file is one of the spool's segments.
-pub(crate) fn is_segment(file: &FileName) -> bool {
+fn is_segment(file: &FileName) -> bool {
     file.starts_with("seg-")
 }

@@ -74,11 +74,16 @@ fn parse_id(bytes: &[u8]) -> Option<SpoolUuid> {
     (u32::from_str_radix(crc, 16).ok()? == crc32c::crc32c(&uuid.0)).then_some(uuid)
 }
 
-/// Segments that a durable cursor gave up, but whose removal a crash undid.
-pub(super) fn remove_retired(disk: &mut dyn Disk, first_segment: u64) -> Result<(), RecoverError> {
+/// Segments that the cursor gave up, but whose removal did not come about, or was undone by a crash.
+pub(super) fn retired(disk: &mut dyn Disk, first_segment: u64) -> Result<Vec<u64>, RecoverError> {
     let segments = list_segments(disk).map_err(failed("listing", "."))?;
-    for (number, _) in segments.into_iter().filter(|(number, _)| *number < first_segment) {
-        let file = names::segment(number);
+    Ok(segments.into_iter().map(|(number, _)| number).filter(|number| *number < first_segment).collect())
+}
+
+/// Removes segments. The cursor that gives them up must be durable.
+pub(super) fn remove(disk: &mut dyn Disk, segments: &[u64]) -> Result<(), RecoverError> {
+    for number in segments {
+        let file = names::segment(*number);
         disk.blocking(DiskOp::Unlink { file: file.clone() }).map_err(failed("removing", &file))?;
     }
     Ok(())

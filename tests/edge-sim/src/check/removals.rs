@@ -11,9 +11,17 @@ use edge_spool::{Config, Spool};
 
 use crate::heap;
 use crate::scribe::{Promise, Scribe};
+use crate::watch::WatchedDisk;
+
+/// Looks at the removals that were asked for since the last look, by a running daemon or by recovery.
+pub(crate) fn check(disk: &mut WatchedDisk, config: &Config, scribe: &mut Scribe<'_>) {
+    for (segment, image) in disk.take_removals() {
+        on_removal(&segment, image, config, scribe);
+    }
+}
 
 /// `segment` is about to be removed from the disk of which `image` is left whatever happens.
-pub(crate) fn on_removal(segment: &FileName, mut image: DiskImage, config: &Config, scribe: &mut Scribe<'_>) {
+fn on_removal(segment: &FileName, mut image: DiskImage, config: &Config, scribe: &mut Scribe<'_>) {
     let _mine = heap::of_simulator();
     image.files.remove(segment);
     let clock: SimClock = scribe.clock.clone();

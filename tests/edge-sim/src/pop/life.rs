@@ -13,6 +13,7 @@ use edge_sink_file::OpenError;
 use edge_spool::{RecoverError, Recovered, Spool};
 
 use super::{Daemon, Death, Pop};
+use crate::check::removals;
 use crate::cuts::Cuts;
 use crate::fabric::Fabric;
 use crate::forward::ForwardSeat;
@@ -39,7 +40,9 @@ impl Pop {
         self.rng.fill(&mut fresh);
         let wall = self.chronicle.wall();
         let own = heap::of_node(self.at());
-        let (spool, recovered) = match Spool::recover(&mut disk, &self.setup.spool, SpoolUuid(fresh), wall) {
+        let opened = Spool::recover(&mut disk, &self.setup.spool, SpoolUuid(fresh), wall);
+        removals::check(&mut disk, &self.setup.spool, scribe);
+        let (spool, recovered) = match opened {
             Ok(opened) => opened,
             Err(why) if disk.has_blown() => {
                 scribe.note(format_args!("power lost in recovery: {why}"));

@@ -12,7 +12,7 @@ use std::time::Instant;
 use edge_door::sim::{DiskImage, Rng, SimDisk};
 use edge_door::{Disk, DiskOp, FileName, OpId};
 
-use super::{Flight, Watch};
+use super::{Flight, Watch, is_segment};
 use crate::heap;
 use crate::scribe::{Promise, Scribe};
 
@@ -27,6 +27,7 @@ pub(crate) struct WatchedDisk {
     /// Blocking operations that still succeed.
     fuse: Option<u32>,
     has_blown: bool,
+    removals: Vec<(FileName, DiskImage)>,
     tally: Tally,
     /// Files whose sync failed in this run, and were not written since.
     suspects: BTreeSet<FileName>,
@@ -61,6 +62,7 @@ impl WatchedDisk {
             flights: BTreeMap::new(),
             fuse: None,
             has_blown: false,
+            removals: Vec::new(),
             tally: Tally::default(),
             suspects: BTreeSet::new(),
             complaints: Vec::new(),
@@ -79,10 +81,9 @@ impl WatchedDisk {
         self.flights.values().map(|(flight, _)| covers(flight)).sum()
     }
 
-    /// A copy of what certainly lies on the disk.
-    pub(crate) fn image(&self) -> DiskImage {
-        let _mine = heap::of_simulator();
-        self.disk.image()
+    /// The segments whose removal was asked for, each with a copy of what certainly lay on the disk just before.
+    pub(crate) fn take_removals(&mut self) -> Vec<(FileName, DiskImage)> {
+        std::mem::take(&mut self.removals)
     }
 
     /// Whether the power has failed.
@@ -129,6 +130,10 @@ impl WatchedDisk {
                 What::Sync(file.clone())
             }
             DiskOp::Write { file, .. } => What::Write(file.clone()),
+            DiskOp::Unlink { file } if is_segment(file) => {
+                self.removals.push((file.clone(), self.disk.image()));
+                What::Other
+            }
             _ => What::Other,
         }
     }
