@@ -104,14 +104,11 @@ impl Chain {
         let scan = self.scan.as_mut().expect("the caller scans");
         let later = list_segments(disk)?.into_iter().filter(|(n, _)| *n > scan.number).map(|(n, _)| n);
         let later: Vec<u64> = later.collect();
-        let header = match later.first() {
-            Some(next) => read_segment_header(disk, *next)?.and_then(Result::ok),
-            None => None,
-        };
-        if let (Some(last), Some(header)) = (self.last, header)
-            && continues(last, &header)
+        let next = next_in_use(disk, &later)?;
+        if let (Some(last), Some((number, header))) = (self.last, &next)
+            && continues(last, header)
         {
-            self.scan = Some(SegmentScan::new(later[0]));
+            self.scan = Some(SegmentScan::new(*number));
             return Ok(true);
         }
         if let Some(raw) = scan.look_ahead(disk, self.judge, self.last)? {
@@ -124,8 +121,8 @@ impl Chain {
             return Ok(true);
         }
         // A reader behind the writer stays with the segment in use; the one after it may merely be set aside.
-        let next_in_use = header.is_some() || later.len() > 1;
-        if !later.is_empty() && (limit.is_none() || next_in_use) {
+        let is_over = next.is_some() || later.len() > 1;
+        if !later.is_empty() && (limit.is_none() || is_over) {
             self.holes.push(Hole { segment: scan.number, from: scan.offset, to: segment_bytes(disk, scan.number)? });
             self.scan = Some(SegmentScan::new(later[0]));
             return Ok(true);
@@ -193,6 +190,17 @@ pub(crate) fn kept_to(raw: &Raw) -> Option<Position> {
 
 fn missing_to(raw: &Raw) -> Position {
     kept_to(raw).unwrap_or_else(|| raw.header.position.before())
+}
+
+/// The first of these segments that says what its first record is. Others may stand before it, made and never used: their
+/// removal was not durable yet when the power went.
+fn next_in_use(disk: &mut dyn Disk, segments: &[u64]) -> io::Result<Option<(u64, SegmentHeader)>> {
+    for number in segments {
+        if let Some(Ok(header)) = read_segment_header(disk, *number)? {
+            return Ok(Some((*number, header)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a segment of the same epoch goes on where the chain is.

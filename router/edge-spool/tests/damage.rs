@@ -4,7 +4,7 @@
 mod support;
 
 use edge_door::FileName;
-use edge_door::sim::{DiskConfig, DiskImage, Rng};
+use edge_door::sim::{DiskConfig, DiskImage, Fail, Rng};
 use edge_event::{EventRecord, Position, ShardId};
 use edge_spool::{Config, Item, Reader, Recovered};
 use support::{World, last_record, record};
@@ -213,6 +213,47 @@ fn damage_in_the_middle_is_kept_aside_and_what_follows_is_read() {
     assert_eq!(last_record(&world.recovered), sample.last);
     let expected: Vec<_> = sample.records.iter().filter(|(p, _)| (p.epoch.0, p.n) != (1, 2)).cloned().collect();
     assert_eq!(read_all(&mut world), expected);
+}
+
+/// A failed sync may leave the second record of a batch and not the first. Both were written again elsewhere; a segment that was
+/// made in between and never used must not hide that.
+#[test]
+fn a_record_that_a_failed_sync_lost_is_found_where_it_was_written_again() {
+    let mut world = World::new(tiny(), DiskConfig::default(), 1);
+    let append = |world: &mut World, n: u64| {
+        world.spool.append(ShardId(0), n, &small_record(n), world.now_ms()).expect("there is room").n
+    };
+    // The segment that is to come next is made, and removed because its name could not be synced.
+    world.disk.fail_next(Fail::SyncDir);
+    let mut n = 0;
+    while world.disk.faults().dir_syncs_failed == 0 {
+        n += 1;
+        append(&mut world, n);
+        world.flush();
+    }
+    world.run(std::time::Duration::from_secs(1));
+    let image = world.disk.image();
+    let first = segments(&image).remove(0);
+    let end = image.files[&first].iter().rposition(|b| *b != 0).expect("records") + 1;
+    let lost = append(&mut world, n + 1);
+    assert_eq!(append(&mut world, n + 2), lost + 1);
+    world.disk.fail_next_syncs(1);
+    world.run(std::time::Duration::from_secs(1));
+    assert_eq!(world.committed_ticket, n + 2);
+    // What readers see while the kernel still has it, and what the disk may have of it: all but the beginning.
+    let mut seen = vec![0; image.files[&first].len()];
+    edge_door::Disk::read(&mut world.eyes, &first, 0, &mut seen).expect("it reads");
+    let start = end + seen[end..].iter().position(|b| *b != 0).expect("the batch stands there");
+    seen[start..start + 8].fill(0);
+    let mut image = world.disk.image();
+    let again = segments(&image).remove(1);
+    assert_eq!((&*first, &*again), ("seg-0000000000000001.log", "seg-0000000000000003.log"));
+    image.files.insert(first, seen);
+    image.files.insert("seg-0000000000000002.log".into(), vec![0; 4 << 10]);
+    let mut world = World::on_image(&image, tiny()).expect("it opens");
+    assert!(world.recovered.report.damage.is_empty(), "{:?}", world.recovered.report);
+    assert_eq!(last_record(&world.recovered), n + 2);
+    assert_eq!(read_all(&mut world).len() as u64, (n + 2).div_ceil(2));
 }
 
 #[test]
