@@ -57,8 +57,8 @@ pub(crate) struct Writing {
     /// Time since the story's beginning.
     pub(crate) at: Duration,
     pub(crate) node: usize,
-    /// Where the connection began from; see [`Link`].
-    pub(crate) began_from: Option<SocketAddr>,
+    /// How the connection began; see [`Link`].
+    pub(crate) began: Option<Road>,
 }
 
 /// One class: what was told, and how far it is receipted.
@@ -240,7 +240,7 @@ impl Client {
         let Some(link) = self.links.last_mut() else { return false };
         link.local = local;
         if link.stage == Stage::Handshaking {
-            link.began_from = None; // whichever heard of it first
+            link.began = None; // whichever heard of it first
         }
         link.conn.local_address_changed();
         true

@@ -29,10 +29,12 @@ pub(crate) enum Stage {
 }
 
 /// Where a connection leads from and to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Road {
     pub(crate) local: SocketAddr,
     pub(crate) node: usize,
+    /// Which start of the node's daemon hears of it first.
+    pub(crate) start: u64,
 }
 
 /// See the head of this file.
@@ -44,8 +46,8 @@ pub(crate) struct Link {
     pub(crate) local: SocketAddr,
     /// Which node it leads to.
     pub(crate) node: usize,
-    /// The address that it began from, by which the kernel gave it to a shard, where only one can have been heard.
-    pub(crate) began_from: Option<SocketAddr>,
+    /// The road that it began on, by which the kernel gave it to a shard, where only one can have been heard.
+    pub(crate) began: Option<Road>,
     pub(crate) stage: Stage,
     /// When the latest packet that came had left its node, in time since the story's beginning.
     pub(crate) sent_at: Duration,
@@ -91,7 +93,7 @@ impl Link {
             conn,
             local: road.local,
             node: road.node,
-            began_from: Some(road.local),
+            began: Some(road),
             stage: Stage::Handshaking,
             sent_at: Duration::ZERO,
             pass: None,
@@ -265,7 +267,7 @@ impl Link {
         {
             self.control_rest.drain(..written);
         }
-        let writing = Writing { at: elapsed, node: self.node, began_from: self.began_from };
+        let writing = Writing { at: elapsed, node: self.node, began: self.began };
         Class::ALL.into_iter().map(|class| self.pump_class(class, &mut queues[class.index()], writing)).sum()
     }
 

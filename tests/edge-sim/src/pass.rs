@@ -45,8 +45,9 @@ pub(crate) enum Habit {
 
 /// So long may a token's end go unnoticed: a timer's tick, a stalled thread, a turn.
 const GRACE: Duration = Duration::from_millis(100);
-/// The wall clock counts milliseconds, and a token's end is a fraction of a second in floating point.
-const CLOSE: Duration = Duration::from_millis(2);
+/// Whole milliseconds are told, by the client's clock and by the node's, and between them stands a token's end as a fraction of a
+/// second in floating point: each may take one.
+const CLOSE: Duration = Duration::from_millis(3);
 /// Within so long a deny list acts on living connections.
 const DENY_WITHIN: Duration = Duration::from_secs(1);
 

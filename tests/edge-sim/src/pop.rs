@@ -144,6 +144,16 @@ impl Pop {
         self.node.0 as usize - 1
     }
 
+    /// How often a daemon was started.
+    pub(crate) fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    /// Which start it is whose daemon hears what is sent now.
+    pub(crate) fn next_to_hear(&self) -> u64 {
+        self.starts + u64::from(!self.is_up())
+    }
+
     /// Whether a daemon runs.
     pub(crate) fn is_up(&self) -> bool {
         self.daemon.is_some()

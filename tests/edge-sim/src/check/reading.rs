@@ -17,9 +17,9 @@ pub(crate) fn check(world: &World<'_>, node: &Delivered<'_>, scribe: &mut Scribe
         for client in world.actors.iter().map(|actor| &actor.client) {
             for (at, told) in client.queues[span.class.index()].told.iter().enumerate() {
                 let Some(writing) = told.written.filter(|_| told.sendings == 1) else { continue };
-                // The span is the last daemon's, so the event came to it, and to the shard that it then had for the address.
-                let shard = writing.began_from.map(|from| steer(from, node.pop.setup.shards));
-                let is_there = (writing.node, shard) == (node.at, Some(span.shard));
+                // The span is the last daemon's. Who knocked at an earlier one may have an id from there, which leads elsewhere.
+                let road = writing.began.filter(|road| road.node == node.at && road.start == node.pop.starts());
+                let is_there = road.is_some_and(|road| steer(road.local, node.pop.setup.shards) == span.shard);
                 let name = (client.producer, span.class, Seq(at as u64 + 1));
                 let Some((_, entry)) = node.pop.witness.record_of(name).filter(|_| is_there) else { continue };
                 if writing.at > span.from && entry.seen_at < span.to {

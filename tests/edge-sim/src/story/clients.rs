@@ -55,8 +55,9 @@ impl Story<'_> {
             return;
         }
         let local = actor.next_address();
-        let (node, shard) = (actor.node, steer(local, self.nodes[actor.node].pop.setup.shards));
-        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node });
+        let (node, pop) = (actor.node, &self.nodes[actor.node].pop);
+        let (shard, start) = (steer(local, pop.setup.shards), pop.next_to_hear());
+        let link = actor.client.connect(now, self.nodes[node].address, Road { local, node, start });
         let mix = &mut self.scribe.mix;
         mix.reconnects += u64::from(actor.connections > 0);
         mix.reconnects_elsewhere += u64::from(actor.last.is_some_and(|last| last.0 == node && last.1 != shard));
