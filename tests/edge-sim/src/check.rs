@@ -10,6 +10,7 @@ pub(crate) mod reading;
 pub(crate) mod receipts;
 pub(crate) mod removals;
 pub(crate) mod revisions;
+pub(crate) mod rot;
 pub(crate) mod sessions;
 pub(crate) mod steps;
 pub(crate) mod tokens;

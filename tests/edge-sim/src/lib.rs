@@ -35,6 +35,7 @@
 //! | 4, memory | the heap that each node's own code holds (`heap.rs`) against a sum of the limits in its configuration |
 //! | receipt after fsync | each receipt against a watched disk (`watch.rs`) that knows no spool, and some on a recovered copy of it |
 //! | 1, removals | each segment that the spool removes against a recovered copy of the disk without it (`check/removals.rs`) |
+//! | 1, rot | what can be read of a copy of the disk with a flipped bit or a lost sector, against one without (`check/rot.rs`) |
 //! | 2, order | by the clients' numbers and by places, per player and priority, over the files |
 //! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles change nothing, good ones reach every shard |
 //! | overload | one step at a time, the least urgent first and all the way back; a class that is not read is not read (`reading.rs`) |
@@ -54,7 +55,7 @@
 //! * a rule: `story/sim.rules.yaml`, and the same a second time, by hand, in `oracle.rs`;
 //! * a checker: a room under `check/`, called where its facts are known.
 //!
-//! Deliberately absent: real time, threads, sockets, files; and so far flipped bits.
+//! Deliberately absent: real time, threads, sockets, files.
 
 mod cast;
 mod check;

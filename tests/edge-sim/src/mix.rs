@@ -225,6 +225,10 @@ mix! {
     commands_retried: "commands retried",
     /// Nodes at rest whose memory was compared with what they began with.
     memory_rests: "nodes whose memory was looked at, at rest",
+    /// Sectors spoiled on a copy of a spool's disk, each looked at.
+    sectors_spoiled: "sectors spoiled on a copy of a disk",
+    /// Of them, those of which the spool told damage or a cut.
+    spoils_told: "of them, told by the spool",
     /// Receipts whose durability was proven by recovering a copy of the disk.
     proofs: "receipts proven on a copy of the disk",
 }

@@ -36,6 +36,8 @@ pub(crate) enum Hardship {
     Failure(Point),
     /// The next start of the daemon has so many shards.
     Shards(u16),
+    /// Sectors of the spool's disk rot, on a copy of it: the same sectors for the same number.
+    Rot(u32),
 }
 
 /// What can fail once, on the disk of the spool and on that of the sink.
@@ -90,7 +92,8 @@ impl Hardship {
         match rng.below(100) {
             0..25 => Hardship::step(rng),
             25..50 => Hardship::full(rng),
-            50..80 => Hardship::failure(rng),
+            50..75 => Hardship::failure(rng),
+            75..85 => Hardship::Rot(rng.next_u64() as u32),
             _ => Hardship::Shards(2 + rng.below(3) as u16),
         }
     }

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use edge_door::sim::{DiskConfig, SimDisk};
+use edge_door::sim::{DiskConfig, Rng, SimDisk};
 
 use super::Pop;
+use crate::check::rot::{self, Patient};
 use crate::plan::{Hardship, Store};
 use crate::scribe::Scribe;
 
@@ -47,6 +48,11 @@ impl Pop {
             Hardship::Failure(point) => {
                 let (store, fail) = point.fail();
                 self.disk(store).fail_next(fail);
+            }
+            Hardship::Rot(number) => {
+                let (image, wall) = (self.spool_disk.image(), self.chronicle.wall());
+                let patient = Patient { image, config: &self.setup.spool, wall };
+                rot::check(&patient, &mut Rng::new(u64::from(number)), scribe);
             }
             Hardship::Shards(count) => self.hardships.next_shards = Some(count),
         }
