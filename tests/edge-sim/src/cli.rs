@@ -5,6 +5,7 @@
 //! that never came is a failure, too: a run that never met a fault proves nothing about it. The first story that broke a
 //! promise is made short, kept as a file and told; `--story FILE` tells it again.
 
+mod progress;
 mod short;
 
 use std::cell::Cell;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::json;
 
+use self::progress::Progress;
 use crate::{Ending, Listener, Mix, Script, Violation, retell};
 
 /// From this many stories on, every kind of trouble must have come.
@@ -112,6 +114,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     let begun = Instant::now();
     let tally = Mutex::new(Tally::default());
+    let progress = Mutex::new(Progress::new(tales.count, begun));
     let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs.max(1) {
@@ -125,6 +128,7 @@ fn run(arguments: &Arguments) -> Result<()> {
                     if !is_clean && arguments.until_first {
                         is_over.store(true, Ordering::Relaxed);
                     }
+                    tell_how_far(&progress, &tally);
                 }
             });
         }
@@ -253,6 +257,14 @@ fn one(tale: Tale, trace: bool, tally: &Mutex<Tally>) -> bool {
     say(&format!("  again: cargo run -p edge-sim -- {} --trace", tale.again));
     tally.failures.push(Failure { tale, first, others: broken.collect() });
     false
+}
+
+fn tell_how_far(progress: &Mutex<Progress>, tally: &Mutex<Tally>) {
+    let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(words) = progress.words(tally.stories, tally.failures.len(), tally.lasted, Instant::now()) {
+        say(&words);
+    }
 }
 
 /// The first violation of each promise, in the order of the story.
