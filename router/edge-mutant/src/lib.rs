@@ -57,6 +57,12 @@ mutants! {
     CreditTwice = "credit-twice",
     /// A doorbell forgets that its shard has gone to sleep.
     LostWakeUp = "lost-wake-up",
+    /// A deny list turns away who comes, and leaves alone who is there.
+    DeniedStillServed = "denied-still-served",
+    /// A client that sends again what is finished is closed.
+    ResendIsAFault = "resend-is-a-fault",
+    /// A class that is not to be read is read.
+    PausedClassRead = "paused-class-read",
     /// A newer connection of a producer leaves the older one open.
     SupersededStillServed = "superseded-still-served",
     /// The event of the mark itself is taken for a new one.
@@ -95,6 +101,8 @@ mutants! {
     DurableGateForgotten = "durable-gate-forgotten",
     /// Marks are dealt as if there were two shards.
     MarkNotHandedOver = "mark-not-handed-over",
+    /// An open command keeps alive all that was read from the spool with it.
+    BodyKeepsItsChunk = "body-keeps-its-chunk",
     /// What a sink could not take goes back to its lane the wrong way round.
     OrderSwappedOnResend = "order-swapped-on-resend",
     /// The sink leaves the torn end of its file.

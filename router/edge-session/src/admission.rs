@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edge_event::{Class, Seq, UnixMillis};
+use edge_mutant::mutant;
 use edge_wire::{CloseCode, CloseReason, DatagramEvents, EventFrame, RawFrame};
 
 use crate::budget::Limit;
@@ -52,7 +53,7 @@ impl Session {
     }
 
     fn may_read(&self, class: Option<Class>, context: &Context) -> bool {
-        let is_paused = class.is_some_and(|class| context.paused[class.index()]);
+        let is_paused = class.is_some_and(|class| context.paused[class.index()]) && !mutant!(PausedClassRead);
         let is_deaf = self.outbox.waiting_bytes() > context.config.control_backlog_bytes_max;
         !is_paused && !is_deaf && self.slow_until.is_none()
     }
@@ -63,6 +64,7 @@ impl Session {
         let Some(class) = self.streams.class_at(at) else { unreachable!("a frame comes after the stream's header") };
         let Some(who) = &mut self.established else { unreachable!("a live session is established") };
         match who.classes[class.index()].admit(event.seq).map_err(|error| seq_fault(error, class, event.seq))? {
+            Admitted::FinishedBefore if mutant!(ResendIsAFault) => return Err(CloseReason::new(CloseCode::SeqGap, "")),
             Admitted::FinishedBefore => context.stats.events_finished_before += 1,
             Admitted::New => {
                 context.stats.events_reliable += 1;

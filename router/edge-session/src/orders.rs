@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_event::Class;
+use edge_mutant::mutant;
 use edge_wire::{CloseCode, CloseReason, EncodeError};
 
 use crate::control::move_frame;
@@ -21,7 +22,8 @@ impl Sessions {
         self.context.deny = deny;
         let deny = self.context.deny.clone();
         self.for_each(|session, context| {
-            let is_named = session.established.as_ref().is_some_and(|who| deny.names(&who.claims));
+            let is_named =
+                !mutant!(DeniedStillServed) && session.established.as_ref().is_some_and(|who| deny.names(&who.claims));
             if is_named {
                 session.close(&CloseReason::new(CloseCode::Revoked, ""), context);
             }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use edge_event::{EventRecord, Lane, Position, Priority, UnixMillis};
+use edge_mutant::mutant;
 
 use crate::command::{LaneCommand, Place};
 use crate::config::Config;
@@ -117,7 +118,9 @@ impl Forwarder {
         let EventRecord { id: event, revision, commands, .. } = record;
         for (index, mut command) in commands.into_iter().enumerate() {
             // It may stay open for hours; its body would keep alive all that was read with it, which no bound counts.
-            command.action.detach();
+            if !mutant!(BodyKeepsItsChunk) {
+                command.action.detach();
+            }
             let place = Place { position, index: u16::try_from(index).expect("a record has at most 65,536 commands") };
             let event = event.clone();
             let command = LaneCommand { place, lane, priority, revision, event, skipped: 0, rejected: None, command };

@@ -1,5 +1,5 @@
-//! The stories that are kept as files under `stories/`: each once showed a bug, and is clean now. A story that is found is made
-//! short by the simulator itself; see the crate's documentation.
+//! The stories that are kept as files under `stories/`: each shows a bug, planted or mended, and is clean without it. That those with
+//! a mutant's name still show it, `cargo xtask mutants` asks.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn every_kept_story_is_clean() {
         let script = Script::from_text(&text).unwrap_or_else(|why| panic!("{}: {why:#}", path.display()));
         let ending = retell(&script, None);
         let (again, violations) = (path.display(), &ending.violations);
-        assert!(violations.is_empty(), "{}\nagain: cargo run -p edge-sim -- --trace --story {again}", violations[0]);
+        assert!(violations.is_empty(), "{}\nagain: cargo xtask sim --trace --story {again}", violations[0]);
         assert_eq!(ending.hash, retell(&script, None).hash, "{again} is told in two ways");
         count += 1;
     }

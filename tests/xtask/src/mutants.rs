@@ -20,6 +20,7 @@ use self::found::{Broken, Finding};
 use self::hunt::{Code, Hunt, Seeds};
 use self::programs::Verdict;
 use self::suite::{Suite, Test, suite};
+use crate::tools;
 
 /// A mutant that so many stories have not caught has survived. Of nine hunts for each none took a fiftieth of it.
 const STORIES_MAX: u64 = 5_000;
@@ -92,18 +93,31 @@ fn clean_stories() -> Result<Vec<String>> {
     Ok(wanting)
 }
 
+/// A story that is kept under a mutant's name shows it, or it shows nothing any more.
+fn kept_story(mutant: Mutant, promises: &[&str]) -> Result<Option<String>> {
+    let file = tools::root().join("tests/edge-sim/stories").join(format!("{}.story", mutant.name()));
+    if !file.exists() {
+        return Ok(None);
+    }
+    let found = programs::tell_file(mutant, &file)?;
+    let breaks = |promise: &&str| found.findings.iter().any(|f| f.broken.iter().any(|b| b.promise == **promise));
+    let fault = format!("{} breaks no promise that its mutant is made to break", file.display());
+    Ok((!promises.iter().any(|promise| breaks(promise))).then_some(fault))
+}
+
 fn simulate(mutant: Mutant, promises: &[&str]) -> Result<Row> {
     let begun = Instant::now();
     let mut tell = |code: Code, seeds| programs::tell((code == Code::Planted).then_some(mutant), seeds);
     let Hunt { stories, caught, accidents, wanting } =
         hunt::hunt(promises, STORIES_MAX, &mut tell).with_context(|| format!("with {} planted", mutant.name()))?;
+    let blind = kept_story(mutant, promises)?;
     Ok(Row {
         mutant: mutant.name(),
         caught: caught.map(|caught| caught.by),
         stories: Some(stories),
         took: begun.elapsed(),
         accidents: accidents.iter().map(describe).collect(),
-        wanting: wanting.iter().map(describe).collect(),
+        wanting: wanting.iter().map(describe).chain(blind).collect(),
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! In: a mutant and what to run against it. Out: what was found, or how a test ended. Deliberately absent: judgement.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -45,8 +46,22 @@ fn carries_mutants(program: &Path) -> Result<bool> {
     Ok(bytes.windows(name.len()).any(|window| window == name))
 }
 
+/// Tells the story of a file with a mutant.
+pub(super) fn tell_file(mutant: Mutant, file: &Path) -> Result<Found> {
+    run_simulator(Some(mutant), &["--story".as_ref(), file.as_os_str()])
+}
+
 /// Tells stories until one of them breaks something. Nothing is made short here: one seed tells a story again in an instant.
 pub(super) fn tell(mutant: Option<Mutant>, seeds: Seeds) -> Result<Found> {
+    let (count, from) = (seeds.count.to_string(), seeds.from.map(|from| from.to_string()));
+    let mut arguments: Vec<&OsStr> = vec!["--until-first".as_ref(), "--seeds".as_ref(), count.as_ref()];
+    if let Some(from) = &from {
+        arguments.extend([OsStr::new("--from"), from.as_ref()]);
+    }
+    run_simulator(mutant, &arguments)
+}
+
+fn run_simulator(mutant: Option<Mutant>, arguments: &[&OsStr]) -> Result<Found> {
     let summary = tools::target_dir().join("mutants.json");
     // A run that was broken off may have left one, and a simulator that ends without a summary must not be taken for that one.
     match std::fs::remove_file(&summary) {
@@ -54,10 +69,7 @@ pub(super) fn tell(mutant: Option<Mutant>, seeds: Seeds) -> Result<Found> {
         _ => {}
     }
     let mut command = Command::new(tools::target_dir().join("sim/edge-sim-planted"));
-    command.args(["--until-first", "--no-shrink", "--seeds", &seeds.count.to_string(), "--summary"]).arg(&summary);
-    if let Some(from) = seeds.from {
-        command.args(["--from", &from.to_string()]);
-    }
+    command.args(arguments).arg("--no-shrink").arg("--summary").arg(&summary);
     let output = output_of(&mut command, mutant)?;
     let text = std::fs::read_to_string(&summary)
         .with_context(|| format!("the simulator wrote no summary:\n{}", tail_of(&output)))?;

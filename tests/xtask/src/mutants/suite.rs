@@ -50,7 +50,11 @@ pub(super) const fn suite(mutant: Mutant) -> Suite {
     Suite::Simulator(match mutant {
         Mutant::ClampOff => return Suite::Test(FIRST_PACKETS),
         Mutant::LostWakeUp => return Suite::Test(SLEEPERS),
-        Mutant::CreditTwice | Mutant::SupersededStillServed => &["Protocol"],
+        Mutant::CreditTwice | Mutant::DeniedStillServed | Mutant::ResendIsAFault | Mutant::SupersededStillServed => {
+            &["Protocol"]
+        }
+        Mutant::PausedClassRead => &["Overload"],
+        Mutant::BodyKeepsItsChunk => &["P4"],
         Mutant::LedgerOneSided => &["P8"],
         Mutant::TwoRevisions | Mutant::OlderBundleAccepted => &["P6"],
         Mutant::ReceiptBeforeFsync | Mutant::CommitWithoutFsync | Mutant::FsyncRetried => &["Receipt"],
