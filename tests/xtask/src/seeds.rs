@@ -5,6 +5,7 @@
 //! could tell it again. Deliberately absent: the stories; a seed and a commit are enough to tell each of them again.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -73,11 +74,17 @@ impl Log {
     /// # Errors
     /// The tree is not that of its commit.
     pub(crate) fn begin() -> Result<Log> {
-        let dirty = git(&["status", "--porcelain", "--untracked-files=no"])?;
+        // The log itself may have got lines since.
+        let dirty = git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!tests/edge-sim/seeds.log"])?;
         if !dirty.is_empty() {
             bail!("the log keeps runs of commits, and this tree differs from its own:\n{dirty}");
         }
-        Ok(Log { commit: git(&["rev-parse", "--short=9", "HEAD"])? })
+        let log = Log { commit: git(&["rev-parse", "--short=9", "HEAD"])? };
+        // What an earlier run left must not be taken for this one's.
+        match std::fs::remove_file(log.summary()) {
+            Err(why) if why.kind() != ErrorKind::NotFound => Err(why).context("the summary before"),
+            _ => Ok(log),
+        }
     }
 
     /// Where the simulator is to write its summary.
@@ -85,8 +92,9 @@ impl Log {
         tools::target_dir().join("seeds.json")
     }
 
-    /// Appends the line of the run that wrote the summary.
-    pub(crate) fn end(self) -> Result<()> {
+    /// Appends the line of the run that wrote the summary. `ended_well`: it said so itself; that a kind of trouble never came is
+    /// no failure of a story, and yet not clean.
+    pub(crate) fn end(self, ended_well: bool) -> Result<()> {
         let text = std::fs::read_to_string(self.summary()).context("the simulator wrote no summary")?;
         let value: Value = serde_json::from_str(&text)?;
         let number = |name: &str| value[name].as_f64().with_context(|| format!("the summary has no `{name}`"));
@@ -102,7 +110,7 @@ impl Log {
             minutes,
             minutes_a_second: minutes / number("seconds")?.max(f64::MIN_POSITIVE),
             so_far: before + whole("stories")?,
-            is_clean: value["failures"].as_array().is_some_and(Vec::is_empty),
+            is_clean: ended_well && value["failures"].as_array().is_some_and(Vec::is_empty),
             machine: machine(),
         };
         std::fs::write(path(), format!("{log}{run}\n"))?;

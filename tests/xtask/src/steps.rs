@@ -104,7 +104,7 @@ pub(crate) fn sim_logged(arguments: &[&str]) -> Result<()> {
     let log = Log::begin()?;
     let summary = log.summary().display().to_string();
     let told = sim(&[arguments, &["--summary", &summary]].concat());
-    log.end()?;
+    log.end(told.is_ok())?;
     told
 }
 
