@@ -4,6 +4,7 @@
 //! promise; promise 8 is checked while the story runs (see [`cuts`](crate::cuts)) and once more at its end. What one node
 //! promises is checked node by node; what its consumers see of all nodes together, in [`union`].
 
+pub(crate) mod ends;
 pub(crate) mod once;
 pub(crate) mod order;
 pub(crate) mod reading;

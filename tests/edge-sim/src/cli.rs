@@ -228,7 +228,7 @@ fn name_the_seed_on_panic() {
             return;
         }
         if let Some(again) = AGAIN.take() {
-            say(&format!("PANIC; again: cargo run -p edge-sim -- {again} --trace"));
+            say(&format!("PANIC; again: cargo xtask sim {again} --trace"));
         }
         default(info);
     }));
@@ -254,7 +254,7 @@ fn one(tale: Tale, trace: bool, tally: &Mutex<Tally>) -> bool {
     };
     let mut broken = broken.into_iter();
     let Some(first) = broken.next() else { return true };
-    say(&format!("  again: cargo run -p edge-sim -- {} --trace", tale.again));
+    say(&format!("  again: cargo xtask sim {} --trace", tale.again));
     tally.failures.push(Failure { tale, first, others: broken.collect() });
     false
 }

@@ -23,7 +23,7 @@ use ring::hmac;
 
 use crate::fact::Fact;
 use crate::link::{Link, Road, Stage};
-use crate::pass::{Ban, Bearer, Moment, Papers, Pass};
+use crate::pass::{Ban, Bearer, Fault, Moment, Papers, Pass};
 use crate::rulebook::rulebook;
 use crate::tls::{SERVER_NAME, keys};
 
@@ -95,9 +95,9 @@ pub(crate) enum Heard {
     /// The server asks to go elsewhere.
     Move { link: u64 },
     /// A connection is gone.
-    Lost { link: u64, code: Option<CloseCode>, why: String },
+    Lost { link: u64, node: usize, code: Option<CloseCode>, why: String },
     /// A node did with a token what it should not, if its clock is right.
-    Papers { node: usize, why: String },
+    Papers { node: usize, fault: Fault },
     /// The server said something that the protocol does not allow.
     Nonsense { why: String },
 }

@@ -13,16 +13,17 @@
 //! # How to use it
 //!
 //! ```text
-//! cargo run -p edge-sim -- --seeds 300                 fresh seeds, printed
-//! cargo run -p edge-sim -- --seeds 1 --from S --trace  one story aloud: plan, trouble, receipts, records, what broke
-//! cargo run -p edge-sim -- --story FILE --trace        a story out of a file
-//! cargo xtask sim --log --seeds 20000                  optimised, with all cores, and kept in `seeds.log`
+//! cargo xtask sim --seeds 300                 fresh seeds, printed; optimised, with all cores
+//! cargo xtask sim --seeds 1 --from S --trace  one story aloud: plan, trouble, receipts, records, what broke
+//! cargo xtask sim --story FILE --trace        a story out of a file
+//! cargo xtask sim --log --seeds 20000         fresh seeds, kept in `seeds.log`
 //! ```
 //!
 //! The first story that breaks a promise is made short (`shrink.rs`): troubles, clients and facts go that are not needed,
 //! settings become plain, the weather calm. What is left is told aloud and kept under `target/stories` as a file of some lines
-//! (`script.rs`). Files under `stories/` are told by every test run: move one there, with a line that says what it found, when
-//! its bug is mended.
+//! (`script.rs`). Files under `stories/` are told by every test run and must be clean; one that is named after a planted bug must break
+//! that bug's promise while it is active. What a change of the simulator turns into another story shows nothing any more: keep a
+//! mended bug by a test of its own crate.
 //!
 //! With 300 stories or more the run fails, too, where a kind of trouble never came: see [`Mix`].
 //!
@@ -39,13 +40,13 @@
 //! | 2, order | by the clients' numbers and by places, per player and priority, over the files |
 //! | 6, one revision | envelope against the revision that the rule's text wrote into the body; spoiled bundles change nothing, good ones reach every shard |
 //! | overload | one step at a time, the least urgent first and all the way back; a class that is not read is not read (`reading.rs`) |
-//! | tokens | no session is served beyond its token's end or in spite of a deny list, none is closed without a cause (`pass.rs`) |
+//! | tokens | no session is served beyond its token's end or in spite of a deny list (`pass.rs`); none is closed without a cause (`check/ends.rs`) |
 //! | one session | connections of one producer side by side, and credit beyond a window |
 //! | 8, ledger | own sums at consistent cuts under load, and at rest against log and files |
 //! | time under steps | by true time, within what `chronicle.rs` says a step of the wall may do to a span or a token |
 //! | a sync that failed | is not asked for again, and a full disk alone ends no writing (`watch/door.rs`) |
 //!
-//! That the checkers see something is not believed either: `cargo xtask mutants` plants 25 bugs, one at a time, and each must be
+//! That the checkers see something is not believed either: `cargo xtask mutants` plants 29 bugs, one at a time, and each must be
 //! caught. `MUTANTS.md` beside this crate lists them.
 //!
 //! # How to add

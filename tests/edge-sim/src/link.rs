@@ -180,10 +180,11 @@ impl Link {
                 _ => None,
             };
             let judged = |code| self.pass.as_ref().and_then(|pass| pass.judge_end(code, self.sent_at, bans));
-            if let Some(why) = code.as_ref().and_then(|close| judged(close.code)) {
-                heard.push_back(Heard::Papers { node: self.node, why });
+            if let Some(fault) = code.as_ref().and_then(|close| judged(close.code)) {
+                heard.push_back(Heard::Papers { node: self.node, fault });
             }
-            heard.push_back(Heard::Lost { link: self.number, code: code.map(|c| c.code), why: why.to_string() });
+            let (link, node, code) = (self.number, self.node, code.map(|close| close.code));
+            heard.push_back(Heard::Lost { link, node, code, why: why.to_string() });
         }
     }
 
@@ -191,11 +192,11 @@ impl Link {
     fn judge(&mut self, frame: &ServerFrame, bans: &[Ban], heard: &mut VecDeque<Heard>) {
         let Some(pass) = &self.pass else { return };
         self.is_renewed |= pass.is_renewed(self.sent_at);
-        let why = match frame {
+        let fault = match frame {
             ServerFrame::Refuse(refuse) => pass.judge_refusal(refuse, self.sent_at, bans),
             _ => pass.judge_service(self.sent_at, bans),
         };
-        heard.extend(why.map(|why| Heard::Papers { node: self.node, why }));
+        heard.extend(fault.map(|fault| Heard::Papers { node: self.node, fault }));
     }
 
     fn on_frame(&mut self, frame: ServerFrame, queues: &mut [Queue; CLASSES], heard: &mut VecDeque<Heard>) {

@@ -26,7 +26,7 @@ const MEMORY_BYTES: usize = 384 << 10;
 /// A shard more than the first daemon had: its tables and buffers.
 const SHARD_BYTES: usize = 96 << 10;
 /// What a sink and its forwarder hold of commands on their way.
-const DELIVERY_BYTES: usize = 1 << 20;
+const DELIVERY_BYTES: usize = 384 << 10;
 
 /// See the head of this file.
 pub(crate) struct MemoryWatch {

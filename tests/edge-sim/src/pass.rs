@@ -87,6 +87,23 @@ pub(crate) struct Moment {
     pub(crate) unix_ms: i64,
 }
 
+/// What a server did wrong about papers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Fault {
+    pub(crate) why: String,
+    /// It would be right by a wall clock that is wrong.
+    pub(crate) is_of_clock: bool,
+}
+
+impl Ban {
+    /// Whether a word that left then may be for its sake.
+    fn bites(&self, jti: &str, sent_at: Duration) -> bool {
+        self.jti.as_ref().is_none_or(|banned| banned == jti)
+            && sent_at >= self.from
+            && self.to.is_none_or(|to| sent_at <= to + DENY_WITHIN)
+    }
+}
+
 impl Pass {
     /// The papers of a new connection, and the token of its HELLO. `serial` makes the token's id.
     pub(crate) fn new(who: Bearer<'_>, serial: u64, papers: Papers, now: Moment, rng: &mut Rng) -> (Pass, String) {
@@ -161,16 +178,17 @@ impl Pass {
     }
 
     /// What is wrong with a session that is served in a packet that left its node then.
-    pub(crate) fn judge_service(&self, sent_at: Duration, bans: &[Ban]) -> Option<String> {
+    pub(crate) fn judge_service(&self, sent_at: Duration, bans: &[Ban]) -> Option<Fault> {
         if sent_at > self.end + GRACE {
-            return Some(format!("served at {sent_at:?}, the token ended at {:?}", self.end));
+            let why = format!("served at {sent_at:?}, the token ended at {:?}", self.end);
+            return Some(Fault { why, is_of_clock: true });
         }
         let ban = bans.iter().find(|ban| {
             ban.jti.as_ref().is_none_or(|jti| *jti == self.jti)
                 && sent_at > ban.from + DENY_WITHIN
                 && ban.to.is_none_or(|to| sent_at < to)
         })?;
-        Some(format!("served at {sent_at:?} in spite of {ban:?}"))
+        Some(Fault { why: format!("served at {sent_at:?} in spite of {ban:?}"), is_of_clock: false })
     }
 
     /// Whether the session was served beyond its first token.
@@ -179,24 +197,29 @@ impl Pass {
     }
 
     /// What is wrong with a refusal in a packet that left then: every token of HELLO is good when it is made.
-    pub(crate) fn judge_refusal(&self, refuse: &Refuse, sent_at: Duration, bans: &[Ban]) -> Option<String> {
-        let is_right = match RefuseCode::from_number(refuse.code) {
+    pub(crate) fn judge_refusal(&self, refuse: &Refuse, sent_at: Duration, bans: &[Ban]) -> Option<Fault> {
+        let code = RefuseCode::from_number(refuse.code);
+        let is_right = match code {
             Some(RefuseCode::TokenExpired) => sent_at + CLOSE >= self.first_end,
-            Some(RefuseCode::TokenRevoked) => !bans.is_empty(),
+            Some(RefuseCode::TokenRevoked) => bans.iter().any(|ban| ban.bites(&self.jti, sent_at)),
             Some(RefuseCode::Overloaded | RefuseCode::Draining) => true,
             _ => false,
         };
-        (!is_right).then(|| format!("{refuse:?} at {sent_at:?}: {self:?}, {bans:?}"))
+        let is_of_clock = matches!(code, Some(RefuseCode::TokenExpired | RefuseCode::TokenNotYetValid));
+        let why = || format!("{refuse:?} at {sent_at:?}: {self:?}, {bans:?}");
+        (!is_right).then(|| Fault { why: why(), is_of_clock })
     }
 
     /// What is wrong with an end by this code, in a packet that left then.
-    pub(crate) fn judge_end(&self, code: CloseCode, sent_at: Duration, bans: &[Ban]) -> Option<String> {
+    pub(crate) fn judge_end(&self, code: CloseCode, sent_at: Duration, bans: &[Ban]) -> Option<Fault> {
         let is_right = match code {
             CloseCode::TokenExpired => sent_at + CLOSE >= self.first_end,
             CloseCode::TokenInvalid => self.has_cheated,
-            CloseCode::Revoked => bans.iter().any(|ban| ban.jti.as_ref().is_none_or(|jti| *jti == self.jti)),
+            CloseCode::Revoked => bans.iter().any(|ban| ban.bites(&self.jti, sent_at)),
+            // No matter of papers; see `check/ends.rs`.
             _ => true,
         };
-        (!is_right).then(|| format!("closed with {} at {sent_at:?}: {self:?}, {bans:?}", code.name()))
+        let why = || format!("closed with {} at {sent_at:?}: {self:?}, {bans:?}", code.name());
+        (!is_right).then(|| Fault { why: why(), is_of_clock: code != CloseCode::Revoked })
     }
 }

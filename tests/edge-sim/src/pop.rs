@@ -98,6 +98,7 @@ pub(crate) struct Pop {
     quarantine_disk: SimDisk,
     watch: Rc<RefCell<Watch>>,
     starts: u64,
+    was_drained: bool,
     daemon: Option<Daemon>,
     cuts: Cuts,
     pub(crate) memory: MemoryWatch,
@@ -131,6 +132,7 @@ impl Pop {
             rng,
             watch,
             starts: 0,
+            was_drained: false,
             daemon: None,
             cuts: Cuts::new(usize::from(setup.shards)),
             memory: MemoryWatch::new(node.0 as usize - 1),
@@ -147,6 +149,11 @@ impl Pop {
     /// How often a daemon was started.
     pub(crate) fn starts(&self) -> u64 {
         self.starts
+    }
+
+    /// Whether any of its daemons was told to send its sessions away.
+    pub(crate) fn was_drained(&self) -> bool {
+        self.was_drained
     }
 
     /// Which start it is whose daemon hears what is sent now.
@@ -193,6 +200,7 @@ impl Pop {
 
     /// Sessions are asked to go elsewhere, and closed `within` so long.
     pub(crate) fn drain(&mut self, within: Duration) {
+        self.was_drained = true;
         self.order(&Order::Drain(within));
     }
 

@@ -25,7 +25,7 @@ pub(super) fn shorten(script: &Script, finding: &str, retellings: u32, folder: &
         format!("# Breaks {finding}; from seed {seed}, after {} retellings.\n{}", shrunk.retellings, script.to_text());
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     aloud(&script);
-    say(&format!("the short story is {}; again: edge-sim --trace --story {}", path.display(), path.display()));
+    say(&format!("the short story is {}; again: cargo xtask sim --trace --story {}", path.display(), path.display()));
     Ok(path)
 }
 

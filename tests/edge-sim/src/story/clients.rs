@@ -12,11 +12,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{FACTS_MAX, PROVE_ONE_IN, Story};
 use crate::cast::{Actor, Thought, Way, steer};
-use crate::check::{receipts, sessions, tokens};
+use crate::check::{ends, receipts, sessions, tokens};
 use crate::client::Heard;
 use crate::fact::Fact;
 use crate::link::{Road, Stage};
 use crate::scribe::Promise;
+
+/// So long a HELLO may be on its way, after what the client began later and what was quicker.
+const HELLO_MAX: Duration = Duration::from_secs(15);
 
 impl Story<'_> {
     pub(super) fn clients(&mut self, now: Instant) {
@@ -168,8 +171,16 @@ impl Story<'_> {
             Heard::Refused { link, code, retry_after_ms, .. } => {
                 self.on_refusal(at, (link, code), retry_after_ms, now);
             }
-            Heard::Lost { code, .. } => {
+            Heard::Lost { link, node, code, why } => {
                 self.scribe.mix.connections_lost += 1;
+                let actor = &self.actors[at];
+                let here = self.clock.elapsed();
+                let is_other = |(other, since): (&u64, &Duration)| {
+                    *other > link || (*other < link && here.saturating_sub(*since) < HELLO_MAX)
+                };
+                let has_other = actor.connected_at.iter().any(is_other);
+                let end = ends::End { who: &actor.client.name, code, why: &why, has_other };
+                ends::on_lost(&end, &self.nodes[node].pop, &mut self.scribe);
                 let mix = &mut self.scribe.mix;
                 match code {
                     Some(CloseCode::Superseded) => mix.superseded += 1,
@@ -182,10 +193,10 @@ impl Story<'_> {
                     self.reconnect_later(at, now);
                 }
             }
-            Heard::Papers { node, why } => {
-                // Where the node's clock was wrong, it is `tokens` that knows what is right.
-                if !self.nodes[node].pop.chronicle.has_stepped() {
-                    let what = format!("{} heard: {why}", self.actors[at].client.name);
+            Heard::Papers { node, fault } => {
+                // Where the node's clock was wrong, it is `tokens` that knows what is right by it.
+                if !fault.is_of_clock || !self.nodes[node].pop.chronicle.has_stepped() {
+                    let what = format!("{} heard: {}", self.actors[at].client.name, fault.why);
                     self.scribe.broken(Promise::Protocol, what);
                 }
             }
