@@ -10,6 +10,7 @@ mod kills;
 mod mix;
 mod mutants;
 mod seeds;
+mod skips;
 mod steps;
 mod strangers;
 mod tools;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::seeds::Log;
+use crate::skips::Skips;
 use crate::{mutants, strangers, tools};
 
 /// How much of the test command to run.
@@ -51,6 +52,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         "Every test passes",
         at_root(tools::cargo(&nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
     )?;
+    let skips = Skips::told()?;
     step("Every documented example compiles", &mut cargo(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     step(
         "The documentation has no broken link",
@@ -63,7 +65,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         demo()?;
         online_equals_offline(&nextest)?;
     }
-    println!("\nall steps passed");
+    println!("\n{skips}\nall steps passed");
     Ok(())
 }
 

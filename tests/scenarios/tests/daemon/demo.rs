@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use edge_client::Client;
 use scenarios::lines::{self, Line};
-use scenarios::{Node, binaries};
+use scenarios::{Node, binaries, granted};
 use serde_json::Value;
 
 use crate::play::{C0, PATIENCE, receipt};
@@ -91,15 +91,11 @@ fn catalogue_digest(folder: &Path) -> [u8; 32] {
 }
 
 #[test]
-#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 fn recorded_events_run_through() {
-    let Some(recording) = std::env::var_os("EDGE_EVENTS") else {
-        println!("skipped: EDGE_EVENTS names no recording");
-        return;
-    };
+    let Some(recording) = granted::recording() else { return };
     let folder = tempfile::tempdir().expect("a directory");
     let extract = folder.path().join("extract.jsonl.gz");
-    let lines = extract_of(Path::new(&recording), &extract, 5_000);
+    let lines = extract_of(&recording, &extract, 5_000);
     let figures = figures(&demo(&["--json", "--events", &extract.display().to_string()], folder.path()));
     let sent = |kind: &str, name: &str| figures[kind][name].as_u64().unwrap_or_default();
     let told = sent("reliable", "sent") + sent("datagrams", "events_sent") + sent("datagrams", "events_unsent");

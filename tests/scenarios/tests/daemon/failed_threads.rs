@@ -9,16 +9,13 @@
 use std::process::{Child, Command, Stdio};
 
 use scenarios::frozen::tid_of;
-use scenarios::{Dice, Node, Settings, World};
+use scenarios::{Dice, Node, Settings, World, granted};
 
 use crate::crowd::{Crowd, Manner};
-use crate::receipts_follow_fsync::can_trace;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 async fn a_thread_that_fails_ends_the_process_and_is_named() {
-    if !can_trace() {
-        println!("skipped: strace is not installed, or may not trace here (`cargo xtask tools` installs it)");
+    if granted::strace().is_none() {
         return;
     }
     let world = World::new();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scenarios::orders::{self, Order};
-use scenarios::{Dice, World, binaries};
+use scenarios::{Dice, World, binaries, granted};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -194,15 +194,11 @@ fn a_scripted_capture_with_a_swap_in_the_middle() {
 
 /// The recording's first matches, with the programs as they are built for tests.
 #[test]
-#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 fn the_first_recorded_matches() {
-    let Some(recording) = std::env::var_os("EDGE_EVENTS") else {
-        println!("skipped: EDGE_EVENTS names no recording");
-        return;
-    };
+    let Some(recording) = granted::recording() else { return };
     let scratch = tempfile::tempdir().expect("a directory");
     let extract = scratch.path().join("extract.jsonl.gz");
-    crate::demo::extract_of(Path::new(&recording), &extract, 20_000);
+    crate::demo::extract_of(&recording, &extract, 20_000);
     let extract = extract.display().to_string();
     let online = play(scratch.path(), &["--events", &extract, "--reconnects", "5"]);
     let bundle = online.folder.join("bundle/rules.bundle").display().to_string();

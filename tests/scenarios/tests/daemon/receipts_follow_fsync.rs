@@ -5,12 +5,11 @@
 //! so the waiting of the others is not the machine's.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use edge_client::{Class, Client};
 use scenarios::syscalls::{Call, Seen, parse, receipts_follow_syncs};
-use scenarios::{Node, Settings, World};
+use scenarios::{Node, Settings, World, granted};
 
 use crate::play::{C0, C1, player, tell_and_wait};
 
@@ -19,19 +18,9 @@ const LATE: Duration = Duration::from_millis(150);
 const EVENTS: u64 = 12;
 const CALLS: &str = "trace=recvmsg,recvmmsg,sendmsg,sendmmsg,pwrite64,fdatasync,fsync";
 
-/// Whether strace is here and may trace. In CI it must.
-pub(crate) fn can_trace() -> bool {
-    let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
-    let works = tried.as_ref().is_ok_and(|output| output.status.success());
-    assert!(works || std::env::var_os("CI").is_none(), "strace does not work here: {tried:?}");
-    works
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 async fn receipts_follow_their_fsync() {
-    if !can_trace() {
-        println!("skipped: strace is not installed, or may not trace here (`cargo xtask tools` installs it)");
+    if granted::strace().is_none() {
         return;
     }
     let world = World::new();
