@@ -27,7 +27,8 @@ cargo xtask COMMAND
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names
   strangers       let foreign QUIC stacks talk to the daemon; installs them
   kills [--kills N] [--seed S]
-                  kill the real daemon N times (1000) under load, with pauses, frozen threads, drains and full disks between
+                  kill the real daemon N times (1000) under load; beside the kills pauses, frozen threads, full disks and
+                  drains
   fuzz TARGET [--runs N | --for 1h] [--jobs J]
                   run a fuzz target under libFuzzer; `fuzz --minimise TARGET` makes its committed corpus anew
   mix             make router/demo/mix.toml anew from the recording that EDGE_EVENTS names

@@ -1,5 +1,6 @@
 //! The daemon is killed with -9 at random moments under load, restarted, and clients resend: every receipted event's commands
-//! are there exactly once. Between the kills other things go wrong, too.
+//! are there exactly once. Between the kills other things go wrong, too: pauses, frozen threads, full disks, and drains, which
+//! end the daemon as well and are no kills.
 //!
 //! `cargo xtask kills --kills 1000 --seed S` is the long version.
 
@@ -15,14 +16,17 @@ use crate::crowd::{Crowd, Manner, compare, told};
 
 /// Kills of the short version.
 const KILLS: u64 = 20;
+/// From so many kills on each kind of trouble must have happened: one end in ten is each of them.
+const KILLS_FOR_ALL: u64 = 100;
 /// How often a run says how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 /// The spool's own small disk, bytes: many times what a story writes between two retirements.
 const DISK_BYTES: u64 = 192 << 20;
 
-/// What else went wrong, how often.
+/// What went wrong, how often.
 #[derive(Default)]
 struct Troubles {
+    kills: u64,
     pauses: u64,
     freezes: u64,
     killed_frozen: u64,
@@ -33,12 +37,20 @@ struct Troubles {
 
 impl fmt::Display for Troubles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Troubles { pauses, freezes, killed_frozen, full_disks, started_full, drains } = self;
-        write!(f, "{drains} of them drains; before them {pauses} pauses of the process, {freezes} frozen threads ")?;
+        let Troubles { kills, pauses, freezes, killed_frozen, full_disks, started_full, drains } = self;
+        write!(f, "{kills} kills and {drains} drains; before them {pauses} pauses of the process, {freezes} frozen ")?;
         write!(
             f,
-            "({killed_frozen} killed so), {full_disks} full disks ({started_full} of them still full at the start)"
-        )
+            "threads ({killed_frozen} killed so), {full_disks} full disks ({started_full} of them still full at "
+        )?;
+        f.write_str("the start)")
+    }
+}
+
+impl Troubles {
+    fn assert_each_happened(&self) {
+        let each = [self.pauses, self.freezes, self.full_disks, self.drains];
+        assert!(each.iter().all(|times| *times > 0), "something did not happen: {self}");
     }
 }
 
@@ -64,10 +76,10 @@ async fn run(folder: PathBuf, kills: u64) {
     let crowd = Crowd::come(&world, &node, &mut dice, Manner::default());
     let mut troubles = Troubles::default();
     let (began, mut told_at) = (Instant::now(), Instant::now());
-    for ends in 0..kills {
+    while troubles.kills < kills {
         if told_at.elapsed() >= PROGRESS_EVERY {
             told_at = Instant::now();
-            println!("kill9: {ends} of {kills} ends after {:.0} s", began.elapsed().as_secs_f64());
+            println!("kill9: {} of {kills} kills after {:.0} s", troubles.kills, began.elapsed().as_secs_f64());
         }
         // Somewhere between the first instruction of a recovery and half a second of serving.
         let moment = if dice.one_in(4) { dice.below(40) } else { dice.below(500) };
@@ -94,9 +106,12 @@ async fn run(folder: PathBuf, kills: u64) {
     node.drain();
     compare(&stories, &node.lines());
     let told = told(&stories) as u64;
-    println!("kill9: {kills} ends in {:.0} s, {troubles}", began.elapsed().as_secs_f64());
+    println!("kill9: in {:.0} s {troubles}", began.elapsed().as_secs_f64());
     println!("kill9: {told} events receipted, {} commands: none is missing, none is there twice", node.lines().len());
     assert!(told > kills * 10, "there was load: {told} events");
+    if kills >= KILLS_FOR_ALL {
+        troubles.assert_each_happened();
+    }
 }
 
 /// Perhaps something goes wrong, then the daemon ends, mostly by -9. What still fills its disk then is given back.
@@ -118,7 +133,7 @@ async fn trouble(node: &mut Node, disk: &Path, dice: &mut Dice, troubles: &mut T
             nap(dice.below(300)).await;
             troubles.freezes += u64::from(frozen.is_ok());
             if dice.one_in(2) {
-                node.kill9();
+                kill(node, troubles);
                 troubles.killed_frozen += u64::from(frozen.is_ok());
                 return None;
             }
@@ -130,7 +145,7 @@ async fn trouble(node: &mut Node, disk: &Path, dice: &mut Dice, troubles: &mut T
             nap(dice.below(400)).await;
             troubles.full_disks += 1;
             if dice.one_in(2) {
-                node.kill9();
+                kill(node, troubles);
                 return Some(full);
             }
             drop(full);
@@ -147,8 +162,13 @@ async fn trouble(node: &mut Node, disk: &Path, dice: &mut Dice, troubles: &mut T
         }
         _ => {}
     }
-    node.kill9();
+    kill(node, troubles);
     None
+}
+
+fn kill(node: &mut Node, troubles: &mut Troubles) {
+    node.kill9();
+    troubles.kills += 1;
 }
 
 async fn nap(ms: u64) {
