@@ -1,5 +1,5 @@
-//! A flood of first packets from false senders on the real daemon: real clients get in beside it, memory stays, and no
-//! sender gets more than three times what it sent.
+//! A flood of first packets from false senders on the real daemon: each real client gets in within a second beside it, memory
+//! stays, and no sender gets more than three times what it sent.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -16,6 +16,13 @@ const RATE: u64 = 3_000;
 /// How long the flood lasts; and how many clients knock meanwhile.
 const LASTS: Duration = Duration::from_secs(6);
 const CLIENTS: u64 = 60;
+/// From a client's first packet to WELCOME.
+const WELCOME_WITHIN: Duration = Duration::from_secs(1);
+/// The same where the kernel threw packets away meanwhile: perhaps one of this client's, and it asks again after a second (RFC
+/// 9002 §6.2.2), a Retry and a handshake.
+const WELCOME_WITHOUT_ROOM: Duration = Duration::from_secs(3);
+/// Of the packets that the daemon received; the others open what may be half open, 64 a shard within 3 s, or come back while it is.
+const RETRIED: f64 = 0.9;
 /// Different first packets; each comes back when the daemon has long forgotten it.
 const PACKETS: usize = 4_096;
 /// Of the whole process: at most 64 half-open connections a shard, and what the allocator and the kernel's queues take.
@@ -60,7 +67,7 @@ fn flood(server: SocketAddr, packets: &[Vec<u8>], stop: &AtomicBool, sent: &Atom
         for number in done..due {
             // The socket is gone before an answer comes: nobody is there, as with a false sender.
             let packet = &packets[number as usize % PACKETS];
-            let _ = sender(number).send_to(packet, server);
+            sender(number).send_to(packet, server).expect("loopback takes everything");
         }
         sent.store(done.max(due), Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(2));
@@ -80,15 +87,40 @@ fn received(socket: &UdpSocket) -> usize {
     std::iter::from_fn(|| socket.recv(&mut buffer).ok()).sum()
 }
 
+/// Packets to the daemon for which its sockets had no room.
+fn dropped(server: SocketAddr) -> u64 {
+    let SocketAddr::V4(server) = server else { panic!("{server}: the scenarios' daemon serves IPv4") };
+    // As the kernel prints it: the address's bytes as a number of this machine.
+    let local = format!("{:08X}:{:04X}", u32::from_ne_bytes(server.ip().octets()), server.port());
+    let sockets = std::fs::read_to_string("/proc/net/udp").expect("the kernel tells of its sockets");
+    let rows = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours: Vec<_> = rows.filter(|row| row.get(1) == Some(&local.as_str())).collect();
+    assert!(!ours.is_empty(), "{local} is not among\n{sockets}");
+    ours.iter().map(|row| row.last().and_then(|drops| drops.parse::<u64>().ok()).expect("a count")).sum()
+}
+
+/// A client comes, and goes. Gives how long it waited for WELCOME.
+async fn knock(world: &World, server: SocketAddr, name: &str) -> Duration {
+    let token = world.players.token(name);
+    let (before, knocked) = (dropped(server), Instant::now());
+    let came = Peer::hello(world, server, token, fresh_producer()).await;
+    let took = knocked.elapsed();
+    let within = if dropped(server) == before { WELCOME_WITHIN } else { WELCOME_WITHOUT_ROOM };
+    let (peer, _) = came.unwrap_or_else(|why| panic!("{name} did not get in: {why:?}"));
+    assert!(took < within, "{name} waited {took:?}");
+    peer.close().await;
+    took
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[allow(clippy::print_stdout, reason = "the figures of the run")]
 async fn beside_a_flood_of_spoofed_first_packets_every_client_gets_in() {
     let world = World::new();
     let node = Node::start(&world, Settings::default());
     let server = node.address();
     let packets = Arc::new(first_packets());
     // What is made once is made before.
-    let (peer, _) = Peer::hello(&world, server, world.players.token("warm"), fresh_producer()).await.expect("WELCOME");
-    peer.close().await;
+    knock(&world, server, "warm").await;
     let before = rss_bytes(node.pid());
     let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let flooder = std::thread::spawn({
@@ -97,15 +129,11 @@ async fn beside_a_flood_of_spoofed_first_packets_every_client_gets_in() {
     });
     let start = Instant::now();
     let mut witnesses = Vec::new();
-    let mut most = 0;
+    let (mut most, mut slowest) = (0, Duration::ZERO);
     for number in 0..CLIENTS {
         let due = start + LASTS * number as u32 / CLIENTS as u32;
         tokio::time::sleep(due.saturating_duration_since(Instant::now())).await;
-        let token = world.players.token(&format!("p{number}"));
-        let (peer, _) = Peer::hello(&world, server, token, fresh_producer())
-            .await
-            .unwrap_or_else(|why| panic!("client {number} beside {} packets: {why:?}", sent.load(Ordering::Relaxed)));
-        peer.close().await;
+        slowest = slowest.max(knock(&world, server, &format!("p{number}")).await);
         if witnesses.len() < WITNESSES {
             let socket = sender(1_000_000 + number);
             let packet = &packets[number as usize * 61 % PACKETS];
@@ -116,6 +144,7 @@ async fn beside_a_flood_of_spoofed_first_packets_every_client_gets_in() {
     }
     stop.store(true, Ordering::Relaxed);
     flooder.join().expect("the flood ends");
+    let lasted = start.elapsed().as_secs_f64();
     // Probes and closes of half-open connections come within their deadline.
     tokio::time::sleep(Duration::from_secs(4)).await;
     let mut answered = 0;
@@ -129,9 +158,17 @@ async fn beside_a_flood_of_spoofed_first_packets_every_client_gets_in() {
     assert!(answered > 0, "nobody was answered");
     assert!(sent as f64 > 0.9 * (RATE * LASTS.as_secs()) as f64, "{sent} packets were sent");
     assert!(most <= GROWTH_BYTES, "{most} bytes more than before");
-    // The kernel may drop some of the flood before we see it, on a machine with other work.
-    let retries = figures.total("edge_retries_sent_total");
-    assert!(retries > 0.3 * sent as f64, "{retries} of {sent} were asked to prove their address");
+    // On a machine with other work the sockets may have no room for some of it.
+    let (received, retries) = (sent.saturating_sub(dropped(server)) as f64, figures.total("edge_retries_sent_total"));
+    println!(
+        "flood: {:.0} packets a second were sent, {:.0} received, {:.0} asked to prove their address; a client waited {slowest:?} \
+         at most",
+        sent as f64 / lasted,
+        received / lasted,
+        retries / lasted
+    );
+    assert!(received > 0.5 * sent as f64, "{received} of {sent} were received: that is no such flood");
+    assert!(retries > RETRIED * received, "{retries} of {received} were asked to prove their address");
     assert_eq!(figures.total("edge_half_open"), 0.0, "what was half open is forgotten");
     assert_eq!(figures.total("edge_violations_total"), 0.0, "nobody is blamed");
 }
