@@ -1,6 +1,6 @@
 //! Holds `router/docs/strangers.md` to what is really told: its tables are made of the stories and cases of these tests.
 //!
-//! `EDGE_BLESS=1 cargo nextest run -p strangers table` rewrites them.
+//! `EDGE_BLESS=1 cargo test -p strangers table` rewrites them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -106,7 +106,7 @@ fn the_page_says_what_is_told() {
     if std::env::var_os("EDGE_BLESS").is_some() {
         return std::fs::write(&path, &made).expect("it can be written");
     }
-    assert!(made == text, "{} is stale: EDGE_BLESS=1 cargo nextest run -p strangers table", path.display());
+    assert!(made == text, "{} is stale: EDGE_BLESS=1 cargo test -p strangers table", path.display());
 }
 
 #[test]
