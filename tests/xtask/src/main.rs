@@ -21,7 +21,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   test            everything a change must pass: format, lints, crate policy, tests, docs, simulation, the daemon
-  test --quick    the same without the release build and what needs it
+  test --quick    the same without the release build, the simulation, the planted bugs, the demo and the whole recording
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
   sim --log ARGS  the same, and one line more in tests/edge-sim/seeds.log
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names

@@ -18,7 +18,7 @@ use crate::{mutants, strangers, tools};
 pub(crate) enum Depth {
     /// Everything.
     Full,
-    /// Without the release build and what needs it.
+    /// Without the release build, the simulation, the planted bugs, the demo and the whole recording.
     Quick,
 }
 
