@@ -102,7 +102,7 @@ fn kept_story(mutant: Mutant, promises: &[&str]) -> Result<Option<String>> {
     let found = programs::tell_file(mutant, &file)?;
     let breaks = |promise: &&str| found.findings.iter().any(|f| f.broken.iter().any(|b| b.promise == **promise));
     let fault = format!("{} breaks no promise that its mutant is made to break", file.display());
-    Ok((!promises.iter().any(|promise| breaks(promise))).then_some(fault))
+    Ok((!promises.iter().any(breaks)).then_some(fault))
 }
 
 fn simulate(mutant: Mutant, promises: &[&str]) -> Result<Row> {
