@@ -3,7 +3,7 @@
 //! What comes in: a tree and an environment. What goes out: a typed tree, always, and what is wrong with the types and
 //! names. The walk is one pass over the tree, children first. A mistake becomes an error node whose type fits everything,
 //! so it is told once. Siblings: names and fields (`names`), operators (`operators`), calls (`calls`), macros (`macros`),
-//! literals of lists, maps and messages (`aggregates`), and which type fits which (`infer`).
+//! macros of tools (`tools`), literals of lists, maps and messages (`aggregates`), and which type fits which (`infer`).
 //!
 //! Deliberately absent: evaluation. Whether a value overflows, divides by zero or is no date is not asked here.
 
@@ -13,6 +13,7 @@ mod infer;
 mod macros;
 mod names;
 mod operators;
+mod tools;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use crate::MAX_HEIGHT;
 use crate::ast::{Ast, ExprId, ExprKind, Literal};
 use crate::checked::{Checked, Constant, Local, LocalId, Node, NodeId, NodeKind};
 use crate::diagnostic::{Code, Collector, Diagnostic};
-use crate::env::Env;
+use crate::env::{Env, Typing};
 use crate::nearest::nearest;
 use crate::span::Span;
 use crate::types::Type;
@@ -101,10 +102,15 @@ impl Checker<'_> {
 
     /// Adds a node. A type nested deeper than any honest one counts as `dyn`, so that types stay small.
     fn push(&mut self, span: Span, ty: Type, kind: NodeKind) -> NodeId {
-        let ty = if deeper_than(&ty, MAX_HEIGHT) { Type::Dyn } else { ty };
+        let ty = if self.is_dynamic() || deeper_than(&ty, MAX_HEIGHT) { Type::Dyn } else { ty };
         let id = NodeId(u32::try_from(self.nodes.len()).expect("a bounded text makes a bounded tree"));
         self.nodes.push(Node { span, ty, kind });
         id
+    }
+
+    /// Whether nothing is held to types.
+    fn is_dynamic(&self) -> bool {
+        self.env.typing() == Typing::Dynamic
     }
 
     /// An error node about which something was said.

@@ -19,6 +19,11 @@ pub trait TypeProvider {
     /// All fields of the message, to find near names; empty where it does not exist.
     fn field_names(&self, message: &str) -> Vec<String>;
 
+    /// The type of a constant whose value only the caller knows; asked before [`TypeProvider::enum_value`].
+    fn named_constant(&self, _name: &str) -> Option<Type> {
+        None
+    }
+
     /// The number behind an enumeration's value (`game.v1.Zone.CATACOMBS`).
     fn enum_value(&self, _name: &str) -> Option<i64> {
         None
@@ -32,6 +37,19 @@ pub struct FieldInfo {
     pub ty: Type,
     /// The caller's own index; comes back in [`crate::checked::FieldRef`].
     pub index: u32,
+}
+
+/// How far an expression is held to types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Typing {
+    /// For authors of rules: as [`Typing::Definition`], but numbers compare across types without `dyn()`, and the macros
+    /// that only tools write (`cel.block`, `proto.getExt`) are unknown.
+    #[default]
+    Strict,
+    /// As the language definition has it, with every macro of its extensions.
+    Definition,
+    /// Not at all: every node is `dyn`, and what nobody declared is sought when the expression runs.
+    Dynamic,
 }
 
 /// A provider without any message.
@@ -81,6 +99,7 @@ pub struct Env<'a> {
     parent: Option<&'a Env<'a>>,
     provider: &'a dyn TypeProvider,
     container: String,
+    typing: Typing,
     names: BTreeMap<String, Declared>,
     functions: BTreeMap<String, Vec<Signature>>,
 }
@@ -88,7 +107,14 @@ pub struct Env<'a> {
 impl<'a> Env<'a> {
     /// The standard library, the provider's types, and no variable.
     pub fn new(provider: &'a dyn TypeProvider) -> Self {
-        Self { parent: None, provider, container: String::new(), names: BTreeMap::new(), functions: BTreeMap::new() }
+        Self {
+            parent: None,
+            provider,
+            container: String::new(),
+            typing: Typing::default(),
+            names: BTreeMap::new(),
+            functions: BTreeMap::new(),
+        }
     }
 
     /// An environment that has everything of this one, and may get more; its own names win.
@@ -97,6 +123,7 @@ impl<'a> Env<'a> {
             parent: Some(self),
             provider: self.provider,
             container: self.container.clone(),
+            typing: self.typing,
             names: BTreeMap::new(),
             functions: BTreeMap::new(),
         }
@@ -106,6 +133,17 @@ impl<'a> Env<'a> {
     pub fn set_container(&mut self, container: impl Into<String>) -> &mut Self {
         self.container = container.into();
         self
+    }
+
+    /// Says how far expressions are held to types.
+    pub fn set_typing(&mut self, typing: Typing) -> &mut Self {
+        self.typing = typing;
+        self
+    }
+
+    /// How far expressions are held to types.
+    pub fn typing(&self) -> Typing {
+        self.typing
     }
 
     /// Declares a variable. The name may be dotted: `conn.platform`.

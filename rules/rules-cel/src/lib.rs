@@ -7,7 +7,8 @@
 //!
 //! The grammar and the type rules are those of the language definition in cel-spec. Two deliberate widenings, both with
 //! the run-time meaning the definition gives: numbers of different types compare for equality without `dyn()` (also in
-//! `in`), and macros are written as the definition's extensions have them without being switched on.
+//! `in`), and macros are written as the definition's extensions have them without being switched on. [`Typing`] takes the
+//! first one back, or the types altogether: `rules-cel-reference` holds parser and checker to cel-spec's test data so.
 //!
 //! ```
 //! use rules_cel::{Env, NoTypes, Type, compile};
@@ -47,7 +48,7 @@ pub mod unparse;
 pub use check::{Check, check};
 pub use checked::{Checked, Constant};
 pub use diagnostic::{Code, Diagnostic, render};
-pub use env::{Declared, Env, FieldInfo, NoTypes, Signature, TypeProvider};
+pub use env::{Declared, Env, FieldInfo, NoTypes, Signature, TypeProvider, Typing};
 pub use overload::Overload;
 pub use parser::{Parse, parse};
 pub use span::Span;

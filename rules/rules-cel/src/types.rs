@@ -42,6 +42,8 @@ pub enum Type {
     Optional(Arc<Type>),
     /// One of bool, int, uint, double, string, bytes, or null (`google.protobuf.Int64Value` and its kin).
     Wrapper(Arc<Type>),
+    /// A type of the caller's own, by its name and its parameters: `tuple(int, string)`.
+    Abstract(Arc<str>, Arc<[Type]>),
     /// A type to be inferred. In signatures, number n is the n-th letter; never in a checked tree.
     Param(u32),
     /// The type of a node with an error; fits everything, so that one mistake is told once.
@@ -106,6 +108,7 @@ impl Type {
             Self::Error => true,
             Self::List(inner) | Self::Type(inner) | Self::Optional(inner) | Self::Wrapper(inner) => inner.has_error(),
             Self::Map(key, value) => key.has_error() || value.has_error(),
+            Self::Abstract(_, params) => params.iter().any(Self::has_error),
             _ => false,
         }
     }
@@ -166,6 +169,11 @@ impl fmt::Display for Type {
             Self::Type(of) => write!(f, "type({of})"),
             Self::Dyn => f.write_str("dyn"),
             Self::Optional(value) => write!(f, "optional({value})"),
+            Self::Abstract(name, params) if params.is_empty() => f.write_str(name),
+            Self::Abstract(name, params) => {
+                let params: Vec<_> = params.iter().map(Self::to_string).collect();
+                write!(f, "{name}({})", params.join(", "))
+            }
             Self::Wrapper(primitive) => write!(f, "{primitive} or null"),
             Self::Param(number) if *number < 26 => {
                 write!(f, "{}", char::from(b'A' + u8::try_from(*number).unwrap_or(0)))

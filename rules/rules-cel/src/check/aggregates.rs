@@ -6,6 +6,7 @@ use super::Checker;
 use crate::ast::{FieldInit, ListElement, MapEntry, Name};
 use crate::checked::{FieldRef, NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::env::Typing;
 use crate::span::Span;
 use crate::types::Type;
 
@@ -29,7 +30,7 @@ impl Checker<'_> {
         for entry in entries {
             let key = self.expr(entry.key);
             let mut key_ty = self.ty(key);
-            if !key_ty.is_map_key() {
+            if !key_ty.is_map_key() && self.env.typing() == Typing::Strict {
                 let message = format!("a key is bool, int, uint or string; this is {}", self.shown(&key_ty));
                 self.diagnostics.push(Diagnostic::new(Code::WrongType, self.span(key), message));
                 key_ty = Type::Error;
@@ -95,6 +96,10 @@ impl Checker<'_> {
 
     fn field_init(&mut self, message: &str, field: &FieldInit, value: NodeId) -> Option<FieldRef> {
         let Some(info) = self.env.provider().field(message, &field.name.text) else {
+            if self.is_dynamic() {
+                let name = field.name.text.clone();
+                return Some(FieldRef { message: message.to_owned(), name, index: u32::MAX });
+            }
             let diagnostic = self.unknown_field(message, &field.name);
             self.diagnostics.push(diagnostic);
             return None;

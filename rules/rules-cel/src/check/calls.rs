@@ -57,6 +57,9 @@ impl Checker<'_> {
         let args = self.exprs(args);
         let candidates = self.env.name_candidates(rooted, name);
         let Some(full) = candidates.iter().find(|full| self.has_style(full, false)) else {
+            if self.is_dynamic() {
+                return self.push(span, Type::Dyn, NodeKind::Call { overloads: Vec::new(), args });
+            }
             let diagnostic = self.unknown_function(name, name_span);
             return self.fail(span, diagnostic);
         };
@@ -76,6 +79,9 @@ impl Checker<'_> {
         if self.ty(all[0]) == Type::Error {
             return self.error(span);
         }
+        if self.is_dynamic() {
+            return self.push(span, Type::Dyn, NodeKind::Call { overloads: Vec::new(), args: all });
+        }
         let diagnostic = self.unknown_method(&function.text, function.span);
         self.fail(span, diagnostic)
     }
@@ -90,6 +96,9 @@ impl Checker<'_> {
         }
         if types.iter().any(Type::has_error) {
             return self.error(span);
+        }
+        if self.is_dynamic() {
+            return self.push(span, Type::Dyn, NodeKind::Call { overloads: Vec::new(), args });
         }
         let diagnostic = self.no_overload(name, name_span, method, &types);
         self.fail(span, diagnostic)

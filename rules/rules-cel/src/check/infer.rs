@@ -110,6 +110,12 @@ impl Infer {
             (Type::Map(left_key, left), Type::Map(right_key, right)) => {
                 self.unify(left_key, right_key) && self.unify(left, right)
             }
+            (Type::Abstract(left, left_params), Type::Abstract(right, right_params)) => {
+                let pairs = left_params.iter().zip(right_params.iter());
+                left == right
+                    && left_params.len() == right_params.len()
+                    && pairs.into_iter().all(|(left, right)| self.unify(left, right))
+            }
             // Types are values of one kind: `type(x) == int` is asked of any `x`.
             (Type::Type(_), Type::Type(_)) => true,
             _ => from == to,
@@ -145,6 +151,7 @@ impl Infer {
                 self.occurs(number, inner)
             }
             Type::Map(key, value) => self.occurs(number, key) || self.occurs(number, value),
+            Type::Abstract(_, params) => params.iter().any(|param| self.occurs(number, param)),
             _ => false,
         }
     }
@@ -167,6 +174,10 @@ impl Infer {
             (Type::Map(left_key, left), Type::Map(right_key, right)) => {
                 Type::map(self.more_general(&left_key, &right_key), self.more_general(&left, &right))
             }
+            (Type::Abstract(name, left), Type::Abstract(_, right)) => {
+                let params = left.iter().zip(right.iter()).map(|(left, right)| self.more_general(left, right));
+                Type::Abstract(name, params.collect())
+            }
             (Type::Type(left), Type::Type(right)) if left != right => Type::type_of(Type::Dyn),
             (left, _) => left,
         }
@@ -181,6 +192,7 @@ fn rebuild(ty: &Type, part: &mut impl FnMut(&Type) -> Type) -> Type {
         Type::Type(inner) => Type::type_of(part(inner)),
         Type::Wrapper(inner) => Type::wrapper(part(inner)),
         Type::Map(key, value) => Type::map(part(key), part(value)),
+        Type::Abstract(name, params) => Type::Abstract(name.clone(), params.iter().map(part).collect()),
         _ => ty.clone(),
     }
 }
@@ -195,6 +207,7 @@ pub(super) fn deeper_than(ty: &Type, limit: usize) -> bool {
             deeper_than(inner, limit - 1)
         }
         Type::Map(key, value) => deeper_than(key, limit - 1) || deeper_than(value, limit - 1),
+        Type::Abstract(_, params) => params.iter().any(|param| deeper_than(param, limit - 1)),
         _ => false,
     }
 }

@@ -51,6 +51,9 @@ impl Checker<'_> {
                 _ => None,
             };
         };
+        if let Some(node) = self.tool_macro(span, target, name, args) {
+            return Some(node);
+        }
         match (name.text.as_str(), args) {
             ("bind", _) if !self.is_cel_namespace(target) => None,
             ("bind", [variable, init, body]) => Some(self.bind(span, *variable, *init, *body)),
@@ -73,7 +76,7 @@ impl Checker<'_> {
             && self.visible_local(false, "cel").is_none()
     }
 
-    fn misshapen(&mut self, span: Span, name: &Name, args: &[ExprId], usage: &str) -> NodeId {
+    pub(super) fn misshapen(&mut self, span: Span, name: &Name, args: &[ExprId], usage: &str) -> NodeId {
         let plural = if args.len() == 1 { "" } else { "s" };
         let message = format!("`{}` is not written with {} argument{plural}", name.text, args.len());
         let diagnostic = Diagnostic::new(Code::BadMacro, name.span, message).help(format!("write {usage}"));
@@ -83,6 +86,9 @@ impl Checker<'_> {
     /// The variable that a macro's argument declares, not yet visible.
     fn declare(&mut self, arg: ExprId, ty: Type) -> Option<LocalId> {
         let expr = self.ast.expr(arg);
+        if let Some(name) = self.hidden_variable(arg) {
+            return Some(self.local(&name, expr.span, ty));
+        }
         match &expr.kind {
             ExprKind::Ident { rooted: false, name } => Some(self.local(&name.text, name.span, ty)),
             ExprKind::Error => None,

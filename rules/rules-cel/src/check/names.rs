@@ -12,7 +12,7 @@ use crate::span::Span;
 use crate::types::Type;
 
 /// What a field of something is.
-enum Member {
+pub(super) enum Member {
     Field(FieldRef, Type),
     /// The entry of a map, or of something known at run time.
     Key(Type),
@@ -31,6 +31,9 @@ impl Checker<'_> {
         if let Some(node) = self.declared(expr.span, *rooted, &name.text) {
             return node;
         }
+        if self.is_dynamic() {
+            return self.push(expr.span, Type::Dyn, NodeKind::Variable { name: name.text.clone() });
+        }
         let diagnostic = self.unknown_name(name.span, &name.text);
         self.fail(expr.span, diagnostic)
     }
@@ -44,12 +47,17 @@ impl Checker<'_> {
     fn declared(&mut self, span: Span, rooted: bool, name: &str) -> Option<NodeId> {
         for full in self.env.name_candidates(rooted, name) {
             if let Some(declared) = self.env.declared(&full) {
+                // A parameter in a declared type may be anything, at each use anew.
+                let mut anew = |ty: &Type| self.infer.instantiate(ty, &mut Vec::new());
                 let (ty, kind) = match declared {
-                    Declared::Variable(ty) => (ty.clone(), NodeKind::Variable { name: full }),
-                    Declared::NamedConstant(ty) => (ty.clone(), NodeKind::NamedConstant { name: full }),
+                    Declared::Variable(ty) => (anew(ty), NodeKind::Variable { name: full }),
+                    Declared::NamedConstant(ty) => (anew(ty), NodeKind::NamedConstant { name: full }),
                     Declared::Constant(value) => (value.ty(), NodeKind::Constant(value.clone())),
                 };
                 return Some(self.push(span, ty, kind));
+            }
+            if let Some(ty) = self.env.provider().named_constant(&full) {
+                return Some(self.push(span, ty, NodeKind::NamedConstant { name: full }));
             }
             if let Some(value) = self.env.provider().enum_value(&full) {
                 return Some(self.push(span, Type::Int, NodeKind::Constant(Constant::Int(value))));
@@ -96,7 +104,7 @@ impl Checker<'_> {
         if let Some(node) = self.declared(span, rooted, &parts.join(".")) {
             return Some(node);
         }
-        if (1..parts.len()).any(|length| self.is_declared(rooted, &parts[..length].join("."))) {
+        if self.is_dynamic() || (1..parts.len()).any(|length| self.is_declared(rooted, &parts[..length].join("."))) {
             return None;
         }
         let at = names[0].span;
@@ -107,6 +115,7 @@ impl Checker<'_> {
     fn is_declared(&self, rooted: bool, name: &str) -> bool {
         self.env.name_candidates(rooted, name).iter().any(|full| {
             self.env.declared(full).is_some()
+                || self.env.provider().named_constant(full).is_some()
                 || self.env.provider().enum_value(full).is_some()
                 || self.named_type(full).is_some()
         })
@@ -154,7 +163,7 @@ impl Checker<'_> {
     }
 
     /// The field of a checked operand.
-    fn member(&mut self, operand: NodeId, field: &Name) -> Member {
+    pub(super) fn member(&mut self, operand: NodeId, field: &Name) -> Member {
         let ty = match self.ty(operand) {
             Type::Optional(inner) => (*inner).clone(),
             ty => ty,

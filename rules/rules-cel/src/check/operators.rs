@@ -7,6 +7,7 @@ use super::Checker;
 use crate::ast::{BinaryOp, ExprId, LogicOp, UnaryOp};
 use crate::checked::{NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::env::Typing;
 use crate::library;
 use crate::overload::Overload;
 use crate::span::Span;
@@ -50,7 +51,8 @@ impl Checker<'_> {
 
     /// Whether `==` makes sense between the two.
     fn comparable(&mut self, left: &Type, right: &Type) -> bool {
-        (unwrapped(left).is_number() && unwrapped(right).is_number()) || self.infer.fits(left, right)
+        let across = self.env.typing() == Typing::Strict && unwrapped(left).is_number() && unwrapped(right).is_number();
+        across || self.infer.fits(left, right)
     }
 
     /// What `left in right` may be; nothing where it makes no sense.
