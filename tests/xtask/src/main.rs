@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cel_spec;
 mod fuzz;
 mod kills;
 mod mix;
@@ -25,6 +26,7 @@ cargo xtask COMMAND
   sim [ARGS]      simulate whole PoPs from seeds (`cargo xtask sim --help` lists the arguments)
   sim --log ARGS  the same, and one line more in tests/edge-sim/seeds.log
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names
+  cel-spec        tell how well CEL keeps to its specification's test data; fetches the data
   strangers       let foreign QUIC stacks talk to the daemon; installs them
   kills [--kills N] [--seed S]
                   kill the real daemon N times (1000) under load; beside the kills pauses, frozen threads, full disks and
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["sim", "--log", rest @ ..] => steps::sim_logged(rest),
         ["sim", rest @ ..] => steps::sim(rest),
         ["mutants", names @ ..] => mutants::run(names),
+        ["cel-spec"] => cel_spec::score(),
         ["strangers"] => steps::strangers(),
         ["kills", rest @ ..] => kills::run(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::seeds::Log;
 use crate::skips::Skips;
-use crate::{mutants, strangers, tools};
+use crate::{cel_spec, mutants, strangers, tools};
 
 /// How much of the test command to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         at_root(Command::new(&deny).args(["--offline", "check", "bans", "licenses", "sources"])),
     )?;
     strangers::install()?;
+    cel_spec::install()?;
     for (sentence, mut command) in strangers::checks(&deny) {
         step(sentence, at_root(&mut command))?;
     }
@@ -53,6 +54,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
         at_root(tools::cargo(&nextest).args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])),
     )?;
     let skips = Skips::told()?;
+    cel_spec::told(&nextest, &["--workspace"])?;
     step("Every documented example compiles", &mut cargo(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     step(
         "The documentation has no broken link",

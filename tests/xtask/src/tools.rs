@@ -76,6 +76,7 @@ pub(crate) fn install_all() -> Result<()> {
     nextest()?;
     deny()?;
     for_scenarios()?;
+    crate::cel_spec::install()?;
     crate::strangers::install()
 }
 
