@@ -1,4 +1,7 @@
 //! What names and functions of the caller stand for while an expression runs.
+//!
+//! What comes in: full names, as declared, and operands. What goes out: values, or that a value is not known yet. Deliberately
+//! absent: types; the checker had them.
 
 use crate::failure::Fault;
 use crate::value::Value;

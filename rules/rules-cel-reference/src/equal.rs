@@ -1,5 +1,7 @@
 //! Equality and order of values.
 //!
+//! What comes in: two values. What goes out: whether they are equal, or which is larger, where they have an order.
+//!
 //! Equality never fails: values of different types are different, except numbers, which compare by their value. NaN
 //! is different from everything. Messages are equal where the same fields are set to equal values; an `Any` is what was
 //! packed, or its bytes where nobody knows its type.

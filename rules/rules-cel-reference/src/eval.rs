@@ -1,5 +1,8 @@
 //! The walk over a checked tree.
 //!
+//! What comes in: the tree, an activation, message types, settings. What goes out: a value, or why there is none, with its
+//! place in the text. Deliberately absent: what functions do, which is `functions`.
+//!
 //! Recursion follows the tree, whose height the parser bounds; only the chain of bindings that a block becomes may be
 //! longer, and is a loop here. Siblings: what is read from something (`select`), loops (`loops`), literals of lists, maps
 //! and messages (`literals`).
@@ -33,9 +36,6 @@ pub fn evaluate(
     let locals = vec![None; checked.locals().len()];
     Walker { checked, activation, types, run: Run::new(settings), locals }.eval(checked.root())
 }
-
-/// How deep a value may be nested.
-const MAX_DEPTH: usize = 128;
 
 type Outcome = Result<Value, Stop>;
 
@@ -226,3 +226,6 @@ fn type_name(ty: &Type) -> Arc<str> {
         other => return Arc::from(other.to_string()),
     })
 }
+
+/// How deep a value may be nested.
+const MAX_DEPTH: usize = 128;

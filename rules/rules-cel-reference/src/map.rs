@@ -1,5 +1,7 @@
 //! Maps: entries in the order in which they were made, found by the value of their keys.
 //!
+//! What comes in: entries, each key once. What goes out: values by key, and the entries as they were made.
+//!
 //! Keys are bool, int, uint or string. Numbers are one key where they are one number: `{1: 'a'}[1u]` and `{1: 'a'}[1.0]`
 //! are `'a'`.
 

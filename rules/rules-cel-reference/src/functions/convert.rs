@@ -92,21 +92,19 @@ fn not_a(what: &str, text: &str) -> Fault {
     Fault::invalid(format!("'{shown}' is no {what}"))
 }
 
-/// The shortest text that reads as the same double; with an exponent where that is below -4 or above 20.
+/// The shortest text that reads as the same double, laid out as ECMAScript does: with an exponent below -6 or above 20.
 pub(super) fn double_text(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
     if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if value == 0.0 {
+        return "0".to_owned();
     }
     let scientific = format!("{value:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
-    match exponent.parse::<i32>() {
-        Ok(exponent @ (..-4 | 21..)) => {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
-        }
+    let parts = scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?)));
+    match parts {
+        Some((digits, exponent @ 21..)) => format!("{digits}e+{exponent}"),
+        Some((digits, exponent @ ..-6)) => format!("{digits}e{exponent}"),
         _ => value.to_string(),
     }
 }

@@ -65,7 +65,7 @@ impl Out<'_> {
         if let (V::Double(number), 'd' | 'f' | 'e') = (value, clause)
             && !number.is_finite()
         {
-            return self.push(&shown_double(*number));
+            return self.push(&double_text(*number));
         }
         let text = match (clause, value) {
             ('s', value) => return self.value(value),
@@ -107,7 +107,7 @@ impl Out<'_> {
             V::Bool(value) => self.push(&value.to_string()),
             V::Int(value) => self.push(&value.to_string()),
             V::Uint(value) => self.push(&value.to_string()),
-            V::Double(value) => self.push(&shown_double(*value)),
+            V::Double(value) => self.push(&double_text(*value)),
             V::String(text) | V::Type(text) => self.push(text),
             V::Bytes(bytes) => self.push(&String::from_utf8_lossy(bytes)),
             V::Timestamp { seconds, nanos } => self.push(&timestamp_text(*seconds, *nanos)),
@@ -144,13 +144,6 @@ impl Out<'_> {
 
 fn not_shown(clause: char, value: &Value) -> Fault {
     Fault::invalid(format!("`%{clause}` does not show {}", value.type_name()))
-}
-
-fn shown_double(value: f64) -> String {
-    if value.is_infinite() {
-        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    double_text(value)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the nearest double is what is shown")]

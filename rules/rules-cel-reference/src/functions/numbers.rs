@@ -1,4 +1,5 @@
-//! Arithmetic of int, uint and double. What does not fit its type is an error; doubles follow IEEE 754.
+//! Arithmetic of int, uint and double. What does not fit its type is an error; doubles follow IEEE 754. Deliberately absent:
+//! operands of two types; the language has no such arithmetic.
 
 use super::Applied;
 use crate::failure::{Fault, Kind};

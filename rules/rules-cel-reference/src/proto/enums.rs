@@ -1,4 +1,7 @@
 //! Enumerations: as int, as the language has them today, or as types of their own, as it plans to.
+//!
+//! What comes in: names, numbers and texts. What goes out: the constants behind them, and the signatures of the functions that
+//! make them.
 
 use super::Descriptors;
 use crate::failure::Fault;
