@@ -3,15 +3,41 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use rules_cel::{Env, Type, Typing, check, fold, parse};
-use rules_cel_reference::{Bindings, Descriptors, Kind, Run, Settings, Stop, Value, equal, evaluate};
+use rules_cel_reference::{Bindings, Descriptors, Kind, Map, Run, Settings, Stop, Value, equal, evaluate};
+
+/// Names that texts may speak of.
+fn names() -> Vec<(&'static str, Type, Value)> {
+    let mut ages = Map::new();
+    for (name, age) in [("a", 1), ("zz", -1)] {
+        ages.insert(Value::from(name), Value::Int(age)).expect("a text is a key");
+    }
+    vec![
+        ("names", Type::list(Type::String), Value::list(vec![Value::from("a"), Value::from("\u{e4}b")])),
+        ("any", Type::Dyn, Value::Uint(3)),
+        ("n", Type::Int, Value::Int(7)),
+        ("u", Type::Uint, Value::Uint(u64::MAX)),
+        ("x", Type::Double, Value::Double(-1.5)),
+        ("b", Type::Bool, Value::Bool(true)),
+        ("s", Type::String, Value::from("\u{1f600} text")),
+        ("y", Type::Bytes, Value::bytes(b"\xff\x00")),
+        ("l", Type::list(Type::Int), Value::list(vec![Value::Int(i64::MIN), Value::Int(0)])),
+        ("m", Type::map(Type::String, Type::Int), Value::map(ages)),
+    ]
+}
+
+fn env(types: &Descriptors, typing: Typing) -> Env<'_> {
+    let mut env = Env::new(types);
+    env.set_typing(typing);
+    for (name, ty, _) in names() {
+        env.variable(name, ty);
+    }
+    env
+}
 
 fn run(source: &str, typing: Typing, settings: Settings) -> Result<Value, Stop> {
     let types = Descriptors::default();
-    let mut env = Env::new(&types);
-    env.set_typing(typing).variable("names", Type::list(Type::String)).variable("any", Type::Dyn);
-    let checked = check(&parse(source).ast, &env).checked;
-    let names = Value::list(vec![Value::from("a"), Value::from("\u{e4}b")]);
-    let bindings = Bindings::new().bind("names", names).bind("any", Value::Uint(3));
+    let checked = check(&parse(source).ast, &env(&types, typing)).checked;
+    let bindings = names().into_iter().fold(Bindings::new(), |bindings, (name, _, value)| bindings.bind(name, value));
     evaluate(&checked, &bindings, &types, settings)
 }
 
@@ -60,6 +86,23 @@ fn what_is_nested_without_bound_is_stopped() {
     // Long sums that wait for each other do not use up the stack.
     let sums = block("1", &format!("v{}", " + 1".repeat(45)), "v", 40);
     assert_eq!(run(&sums, Typing::Dynamic, Settings::default()).map(|value| value.as_int()), Ok(Some(1_801)));
+}
+
+/// What the fuzzer of parser and checker kept, evaluated.
+#[test]
+fn what_a_fuzzer_found_ends_in_an_answer() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/cel");
+    let (mut texts, mut values) = (0, 0);
+    for entry in std::fs::read_dir(folder).expect("the corpus is there") {
+        let bytes = std::fs::read(entry.expect("the corpus can be listed").path()).expect("an input can be read");
+        let Ok(source) = String::from_utf8(bytes) else { continue };
+        texts += 1;
+        for typing in [Typing::Strict, Typing::Definition, Typing::Dynamic] {
+            let found = run(&source, typing, Settings { steps: 100_000, ..Settings::default() });
+            values += usize::from(found.is_ok());
+        }
+    }
+    assert!(texts > 50 && values > 20, "{values} values of {texts} texts");
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -178,11 +221,8 @@ proptest! {
         let settings = Settings { steps: 20_000, ..Settings::default() };
         let dynamic = run(&source, Typing::Dynamic, settings);
         for typing in [Typing::Strict, Typing::Definition] {
-            let types = Descriptors::default();
-            let mut env = Env::new(&types);
-            env.set_typing(typing).variable("names", Type::list(Type::String)).variable("any", Type::Dyn);
             let typed = run(&source, typing, settings);
-            if check(&parse(&source).ast, &env).diagnostics.is_empty() {
+            if check(&parse(&source).ast, &env(&Descriptors::default(), typing)).diagnostics.is_empty() {
                 prop_assert!(same(&typed, &dynamic), "{source}\n{typing:?}: {typed:?}\ndynamic: {dynamic:?}");
             }
         }
@@ -192,9 +232,7 @@ proptest! {
     #[test]
     fn what_is_folded_is_what_is_evaluated(source in text()) {
         let types = Descriptors::default();
-        let mut env = Env::new(&types);
-        env.variable("names", Type::list(Type::String)).variable("any", Type::Dyn);
-        let checked = check(&parse(&source).ast, &env);
+        let checked = check(&parse(&source).ast, &env(&types, Typing::Strict));
         if checked.diagnostics.is_empty()
             && let Some(constant) = fold::fold(&checked.checked).value(checked.checked.root())
         {
