@@ -249,14 +249,14 @@ fn nobody_gets_more_than_three_times_what_it_sent_whatever_it_sent() {
         let mut accounts = Accounts::default();
         for n in 0..count / 4 {
             let remote = SocketAddr::from(([203, 0, (n >> 14) as u8, (n >> 6) as u8], 1024 + (n % 64) as u16));
-            if dice.below(8) == 0 {
+            if dice.below(16) == 0 {
                 // A good first packet, and others of the same sender to the same connection.
                 let destination = dice.bytes(8);
                 accounts.send(&mut world, remote, &greeting.initial(&destination).seal());
                 accounts.drain(&mut world);
                 for number in 1..=1 + dice.below(3) as u16 {
                     let before = accounts.got(remote);
-                    if dice.below(4) == 0 {
+                    if dice.below(16) == 0 {
                         advance(&mut world, &mut accounts, Duration::from_millis(dice.below(500)));
                     }
                     accounts.send(&mut world, remote, &second(&greeting, &destination, number, &mut dice));
