@@ -22,10 +22,11 @@ pub(crate) struct End<'a> {
 }
 
 /// What QUIC itself ends a connection for: silence, a daemon that forgot it, one that takes no new ones, a first packet with a
-/// flipped bit (in its token, or in its kind) or from another address than the Retry went to.
-const BY_QUIC: [&str; 5] = [
+/// flipped bit (in its token, its kind or its version) or from another address than the Retry went to.
+const BY_QUIC: [&str; 6] = [
     "timed out",
     "reset by peer",
+    "peer doesn't implement any supported version",
     "aborted by peer: the server refused to accept a new connection",
     "aborted by peer: received an invalid Retry Token in a client Initial",
     "aborted by peer: detected an error with protocol compliance that was not covered by more specific error codes: client sent Retry",

@@ -141,13 +141,16 @@ fn compare(sound: &Known, spoiled: &Known, wound: &Wound, image: &DiskImage) -> 
     let may_be_torn = is_told(sound, spoiled) || wound.rot == Rot::Zero;
     let missing: Vec<Position> =
         sound.records.keys().filter(|position| !spoiled.records.contains_key(*position)).copied().collect();
-    for (at, position) in missing.iter().enumerate() {
+    for position in &missing {
         let is_cut = may_be_torn && spoiled.records.keys().all(|kept| kept < position);
         if !spoiled.tells(*position) && !is_cut {
             return Some(format!("{position} is gone, and nothing is told: {:?}", spoiled.report));
         }
-        let is_behind_a_cut = is_cut && at > 0;
-        if !is_behind_a_cut && let Some((file, offset)) = stands_elsewhere(*position, wound, image) {
+        // Whatever stands behind the spoiled record goes with it where the tail is cut, and that record may have had no commands.
+        let is_behind = |file: &FileName, offset: usize| (file, offset as u64) >= (&wound.file, wound.from);
+        if let Some((file, offset)) = stands_elsewhere(*position, wound, image)
+            && !(is_cut && is_behind(&file, offset))
+        {
             return Some(format!("{position} is gone, and stands sound in {file} at {offset}: {:?}", spoiled.report));
         }
     }
