@@ -76,14 +76,20 @@ fn a_quiet_client_that_moves_is_answered_at_once() {
     assert!(matches!(world.clients[client].frames[..], [ServerFrame::Command(_)]), "{:?}", world.shards[0].stats());
 }
 
-/// Without a loss, nothing but the packets' own way stands between a change of address and the session that goes on.
-#[test]
-fn a_quiet_client_that_moves_goes_on_without_a_wait() {
+/// A player whose address has changed, and who is about to ping from the new one.
+fn moved_player() -> (World, usize) {
     let mut world = World::new(Config::default());
     let client = world.player();
     world.pass(SECOND);
     world.clients[client].address = victim(1);
     world.clients[client].conn.ping();
+    (world, client)
+}
+
+/// Without a loss, nothing but the packets' own way stands between a change of address and the session that goes on.
+#[test]
+fn a_quiet_client_that_moves_goes_on_without_a_wait() {
+    let (mut world, client) = moved_player();
     world.exchange();
     let key = world.key();
     assert!(world.reply(key, 4_000));
@@ -172,11 +178,7 @@ fn what_is_kept_goes_nowhere_else() {
 /// A client that only pings after its address changed is found again.
 #[test]
 fn a_silent_client_that_moves_is_found_again() {
-    let mut world = World::new(Config::default());
-    let client = world.player();
-    world.pass(SECOND);
-    world.clients[client].address = victim(1);
-    world.clients[client].conn.ping();
+    let (mut world, client) = moved_player();
     world.pass(8 * SECOND);
     let stream = world.clients[client].open_class(class(0), 1..=1);
     world.pass(SECOND);
