@@ -47,6 +47,8 @@ struct Run {
     program: PathBuf,
     /// `target/fuzz-runs/TARGET`.
     folder: PathBuf,
+    /// What it was built from.
+    commit: String,
 }
 
 /// `cargo xtask fuzz ...`
@@ -93,6 +95,7 @@ fn duration(text: &str) -> Result<Duration> {
 impl Run {
     /// Builds `edge-fuzz` with this target alone.
     fn build(target: &str) -> Result<Run> {
+        let commit = jobs::commit();
         let features = format!("libfuzzer,{target}");
         println!("building edge-fuzz with target {target}, our crates instrumented");
         let status = tools::cargo("cargo")
@@ -113,7 +116,7 @@ impl Run {
         let program = folder.join("edge-fuzz");
         let _ = std::fs::remove_file(&program);
         std::fs::copy(tools::target_dir().join("fuzz/edge-fuzz"), &program)?;
-        Ok(Run { target: target.to_owned(), program, folder })
+        Ok(Run { target: target.to_owned(), program, folder, commit })
     }
 
     fn corpus(&self) -> PathBuf {

@@ -51,7 +51,7 @@ pub(super) fn run(run: &Run, asked: &Asked<'_>) -> Result<()> {
     println!(
         "| {} | {} | {} | {executions} | {cpu_s} | {coverage} | {inputs} | {fresh} |",
         date(),
-        commit(),
+        run.commit,
         run.target
     );
     for file in findings.iter().rev().take(fresh) {
@@ -123,7 +123,7 @@ fn children_cpu_s() -> u64 {
     fields.iter().skip(16 - 3).take(2).sum::<u64>() / 100
 }
 
-fn commit() -> String {
+pub(super) fn commit() -> String {
     said_by("git", &["rev-parse", "--short", "HEAD"])
 }
 
