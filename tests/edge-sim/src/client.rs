@@ -96,7 +96,7 @@ pub(crate) enum Heard {
     Move { link: u64 },
     /// A connection is gone.
     Lost { link: u64, node: usize, code: Option<CloseCode>, why: String },
-    /// A node did with a token what it should not, if its clock is right.
+    /// A node did with a token or a deny list what it should not.
     Papers { node: usize, fault: Fault },
     /// The server said something that the protocol does not allow.
     Nonsense { why: String },

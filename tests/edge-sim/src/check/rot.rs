@@ -50,8 +50,13 @@ struct Wound {
 pub(crate) fn check(patient: &Patient<'_>, rng: &mut Rng, scribe: &mut Scribe<'_>) {
     let _mine = heap::of_simulator();
     let clock = scribe.clock.clone();
-    let Ok(sound) = open(SimDisk::from_image(&patient.image, clock.clone(), 1, DiskConfig::default()), patient) else {
-        return; // an empty disk whose first start did not end
+    let disk = SimDisk::from_image(&patient.image, clock.clone(), 1, DiskConfig::default());
+    let sound = match open(disk, patient) {
+        Ok(sound) => sound,
+        Err(why) => {
+            scribe.broken(Promise::P1, format!("were the power lost now, {why}"));
+            return;
+        }
     };
     for _ in 0..SECTORS {
         let Some(wound) = wound(&patient.image, rng) else { return };
