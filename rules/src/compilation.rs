@@ -10,8 +10,9 @@ use rules_engine::RuleSet;
 use rules_engine::ir::RuleSetIr;
 
 use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::set::limits::Priced;
 use crate::set::package::{Package, ParsedFile, beside, gather};
-use crate::set::{self, Identity};
+use crate::set::{self, Compiled, Identity};
 use crate::source::{FileId, SourceFile, Sources, Span};
 use crate::syntax;
 use crate::tester;
@@ -34,6 +35,7 @@ pub struct Compilation {
     pub(crate) identity: Identity,
     report: Report,
     set: RuleSetIr,
+    pub(crate) priced: Vec<Priced>,
 }
 
 impl InputFile {
@@ -60,7 +62,7 @@ impl Compilation {
             }
         }
         let packages = gather(&files, &sources, &catalogue, &mut report);
-        let (set, _) = set::compile(&packages, &catalogue, &identity, &mut report);
+        let Compiled { set, priced, .. } = set::compile(&packages, &catalogue, &identity, &mut report);
         for package in &packages {
             for test in &package.tests {
                 tester::prepare(test, package, &catalogue, &mut report);
@@ -79,7 +81,7 @@ impl Compilation {
             );
         }
         report.sort();
-        Compilation { sources, files, catalogue, identity, report, set }
+        Compilation { sources, files, catalogue, identity, report, set, priced }
     }
 
     /// What is wrong or deserves a look.

@@ -6,7 +6,7 @@
 //!
 //! Comes in: the bytes of rule files and a compiled catalogue. Goes out: a [`Compilation`] with a [`Report`] of everything that
 //! is wrong, all files and all rules together; where nothing is, the [rule set](rules_engine::ir::RuleSetIr), a bundle,
-//! the outcome of the files' own tests, or an offline run over recorded events.
+//! the outcome of the files' own tests, what the rules may cost ([`Costs`]), or an offline run over recorded events.
 //!
 //! # The order of calls
 //! 1. [`Compilation::new`] with all files of all packages that go into one bundle.
@@ -17,6 +17,7 @@
 
 mod bundle;
 pub mod compilation;
+mod cost;
 pub mod diagnostic;
 mod expr;
 mod offline;
@@ -30,6 +31,7 @@ pub mod yaml;
 
 pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};
+pub use cost::{Costs, CountCost, PartCost, RuleCost, TypeCost};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use offline::{FeedError, Observed, Offline};
 pub use replay::{Outcome, Rejected, Replay, RuleTally, Summary};

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 /// Compiles, tests and loads rules; asks and steers a running edge-router.
 ///
-/// Exit codes: 0 fine; 1 rules have errors or tests fail; 2 the command line is wrong; 3 a file or socket cannot be read
-/// or written; 4 the daemon refused.
+/// Exit codes: 0 fine; 1 rules have errors, tests fail, or something else stands against what was asked; 2 the command line is
+/// wrong; 3 a file or socket cannot be read or written; 4 the daemon refused.
 #[derive(Parser, Debug)]
 #[command(name = "edgectl", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -40,6 +40,8 @@ pub(crate) enum Rules {
     Check(Sources),
     /// Run the tests that rule files contain.
     Test(Sources),
+    /// Say what each rule may cost at worst, and where it comes from.
+    Cost(Sources),
     /// Run a capture of events through rules, offline, as the daemon would take it live.
     Replay(Replay),
     /// Make a signed bundle.

@@ -1,6 +1,7 @@
 //! `edgectl`: parses arguments, calls the crates that do the work, prints, and ends with a code that scripts can trust.
 
 mod args;
+mod cost_command;
 mod daemon_commands;
 mod failure;
 mod files;
@@ -37,6 +38,7 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Rules(Rules::Check(sources)) => rules_commands::check(sources, out),
         Command::Rules(Rules::Test(sources)) => rules_commands::test(sources, out),
+        Command::Rules(Rules::Cost(sources)) => cost_command::cost(sources, out),
         Command::Rules(Rules::Replay(args)) => replay_command::replay(args, out),
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),

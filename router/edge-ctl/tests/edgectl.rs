@@ -1,75 +1,17 @@
 //! `edgectl` as its users meet it: the real binary, its exit codes, its files, and a daemon that is played by a thread.
 
+mod project;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use edge_admin::{Loaded, Refusal, Request, Response, from_line, to_line};
 use expect_test::expect;
+use project::{CAPTURE, PARAMS, RULES, project, ran, write};
 use rules_bundle::{PublicKey, TrustedKeys, VerifiedBundle};
 use tempfile::TempDir;
-
-const PROTO: &str = r#"syntax = "proto3";
-package game.v1;
-import "edge/catalogue/v1/options.proto";
-// The player's character died.
-message PlayerDied {
-  option (edge.catalogue.v1.event) = { id: 1 owner: "team" };
-  int32 level = 1;
-}
-"#;
-
-const RULES: &str = "rules/v1: { package: eu.x, catalogue: game.v1, owner: team, params: x.params.yaml }
-rules:
-  - id: r
-    on: PlayerDied
-    when: event.level >= params.level
-    do: [ { publish: t, message: { level: event.level } } ]
-tests:
-  - name: fires at the level
-    events:
-      - { at: 0s, PlayerDied: { level: 4 }, expect: { none: any } }
-      - { at: 0s, PlayerDied: { level: 5 }, expect: { fires: [r] } }
-";
-
-const PARAMS: &str = "params/v1: { package: eu.x }
-params: { level: { type: int, default: 5 } }
-";
-
-/// A directory with a catalogue and one rule file.
-fn project() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("catalogue/game/v1")).unwrap();
-    std::fs::create_dir_all(dir.path().join("eu")).unwrap();
-    write(&dir, "catalogue/game/v1/a.proto", PROTO);
-    write(&dir, "eu/x.rules.yaml", RULES);
-    write(&dir, "eu/x.params.yaml", PARAMS);
-    dir
-}
-
-fn write(dir: &TempDir, name: &str, text: &str) {
-    std::fs::write(dir.path().join(name), text).unwrap();
-}
-
-fn edgectl(dir: &TempDir, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_edgectl"))
-        .args(args)
-        .current_dir(dir.path())
-        .env_remove("EDGE_CATALOGUE")
-        .env_remove("EDGE_TENANT")
-        .env_remove("EDGE_SOCKET")
-        .output()
-        .unwrap()
-}
-
-/// Exit code, standard output, standard error.
-fn ran(dir: &TempDir, args: &[&str]) -> (i32, String, String) {
-    let output = edgectl(dir, args);
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
 
 #[test]
 fn check_and_test_pass_and_find_catalogue_and_parameters() {
@@ -255,15 +197,9 @@ fn what_cannot_be_read_ends_with_three() {
     assert_eq!(ran(&dir, &["rules", "chekc"]).0, 2);
 }
 
-const CAPTURE: &str = r#"{"at":1000,"player":"a","type":"PlayerDied","fields":{"level":4}}
-{"at":2000,"player":"a","type":"player_died","fields":{"level":5}}
-{"at":3000,"player":"b","type":"PlayerDied","fields":{"level":9}}
-"#;
-
 #[test]
 fn a_capture_is_replayed_through_rules_and_through_their_bundle_alike() {
     let dir = project();
-    write(&dir, "events.jsonl", CAPTURE);
     assert_eq!(ran(&dir, &["rules", "keygen", "-o", "key"]).0, 0);
     let build = ["rules", "build", "eu", "-o", "x.bundle", "--key", "key.secret", "--revision", "7"];
     assert_eq!(ran(&dir, &build).0, 0);
@@ -290,7 +226,6 @@ fn a_capture_is_replayed_through_rules_and_through_their_bundle_alike() {
 #[test]
 fn rules_are_swapped_in_the_middle_of_a_capture() {
     let dir = project();
-    write(&dir, "events.jsonl", CAPTURE);
     std::fs::create_dir_all(dir.path().join("new")).unwrap();
     write(&dir, "new/x.rules.yaml", &RULES.replace(">= params.level", ">= params.level + 5"));
     write(&dir, "new/x.params.yaml", PARAMS);

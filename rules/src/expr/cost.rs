@@ -1,7 +1,7 @@
 //! How long an expression may take for one event, at worst.
 //!
 //! In: a checked expression and the catalogue's limits (lengths of text, counts of items). Out: a bound in nanoseconds, and the
-//! part that costs most, in the author's words. The prices are those of this evaluator on a core of 2.6 GHz, rounded up; a
+//! parts that cost most, in the author's words. The prices are those of this evaluator on a core of 2.6 GHz, rounded up; a
 //! field without a limit is bounded by the largest payload.
 
 use rules_catalogue::{Cardinality, Field, Kind};
@@ -17,6 +17,19 @@ pub(crate) struct Cost {
     pub(crate) ns: f64,
     /// The most costly part.
     pub(crate) worst: Option<Worst>,
+    /// The conditions that `&&` joins, each alone; or the whole, where it joins none.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A condition of an expression and its bound.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// Where.
+    pub(crate) at: NodeId,
+    /// Nanoseconds.
+    pub(crate) ns: f64,
+    /// What makes it costly, where one thing in it does.
+    pub(crate) why: Option<String>,
 }
 
 /// A part of an expression that costs a lot.
@@ -62,8 +75,9 @@ const CONN_ITEMS: f64 = 64.0;
 /// The bound of a whole expression.
 pub(crate) fn cost_of(expr: &Expr<'_>, scope: Scope<'_>) -> Cost {
     let mut pricing = Pricing { expr, scope, locals: vec![Size::default(); expr.checked.locals().len()], worst: None };
-    let (ns, _) = pricing.node(expr.checked.root(), 1.0);
-    Cost { ns, worst: pricing.worst }
+    let mut parts = Vec::new();
+    let ns = pricing.whole(expr.checked.root(), &mut parts);
+    Cost { ns, worst: pricing.worst, parts }
 }
 
 struct Pricing<'a, 'e> {
@@ -74,6 +88,29 @@ struct Pricing<'a, 'e> {
 }
 
 impl Pricing<'_, '_> {
+    /// Cost of the whole; leaves what `&&` joins in `parts`.
+    fn whole(&mut self, root: NodeId, parts: &mut Vec<Part>) -> f64 {
+        match self.expr.kind(root) {
+            NodeKind::And(joined) => {
+                let joined = joined.clone();
+                2.0 + joined.into_iter().map(|at| self.part(at, 1.0, parts)).sum::<f64>()
+            }
+            _ => self.part(root, 0.0, parts),
+        }
+    }
+
+    /// One part, priced as if it stood alone; `own` is what joining it costs.
+    fn part(&mut self, at: NodeId, own: f64, parts: &mut Vec<Part>) -> f64 {
+        let before = self.worst.take();
+        let ns = self.node(at, 1.0).0 + own;
+        parts.push(Part { at, ns, why: self.worst.as_ref().map(Worst::words) });
+        let is_worse = before.as_ref().is_none_or(|b| self.worst.as_ref().is_some_and(|w| w.ns > b.ns));
+        if !is_worse {
+            self.worst = before;
+        }
+        ns
+    }
+
     /// Cost of one run, and the size of the result. `times` is how often the macros around run it.
     fn node(&mut self, id: NodeId, times: f64) -> (f64, Size) {
         match self.expr.kind(id) {
@@ -90,12 +127,12 @@ impl Pricing<'_, '_> {
             NodeKind::HasField { operand, .. } => (self.node(*operand, times).0 + 1.0, Size::default()),
             NodeKind::Key { operand, .. } | NodeKind::HasKey { operand, .. } => {
                 let (ns, size) = self.node(*operand, times);
-                self.done(id, ns, 5.0 + size.items * 5.0, times, element(size))
+                self.done(id, ns, (5.0 + size.items * 5.0, size.items), times, element(size))
             }
             NodeKind::Index { operand, index, .. } => {
                 let (ns, size) = self.node(*operand, times);
                 let (index_ns, _) = self.node(*index, times);
-                self.done(id, ns + index_ns, 5.0 + size.items * 5.0, times, element(size))
+                self.done(id, ns + index_ns, (5.0 + size.items * 5.0, size.items), times, element(size))
             }
             NodeKind::Call { overloads, args } => {
                 let (overload, args) = (overloads.first().copied(), args.clone());
@@ -122,11 +159,11 @@ impl Pricing<'_, '_> {
         }
     }
 
-    /// Adds a node's own price, and remembers it where it is the highest so far.
-    fn done(&mut self, id: NodeId, operands: f64, own: f64, times: f64, size: Size) -> (f64, Size) {
+    /// Adds a node's own price for the amount that it looks at, and remembers it where it is the highest so far.
+    fn done(&mut self, id: NodeId, operands: f64, (own, amount): (f64, f64), times: f64, size: Size) -> (f64, Size) {
         let all = own * times;
         if all > 50.0 && self.worst.as_ref().is_none_or(|w| all > w.ns) {
-            self.worst = Some(Worst { at: id, ns: all, loops: Vec::new(), amount: size.bytes.max(own) });
+            self.worst = Some(Worst { at: id, ns: all, loops: Vec::new(), amount });
         }
         (operands + own, size)
     }
@@ -166,7 +203,7 @@ impl Pricing<'_, '_> {
         if overload == Some(O::InList)
             && matches!(self.expr.kind(args[1]), NodeKind::NamedConstant { .. } | NodeKind::List(_))
         {
-            return self.done(id, parts[0].0, 15.0 + a.bytes / 4.0, times, Size::default());
+            return self.done(id, parts[0].0, (15.0 + a.bytes / 4.0, a.bytes), times, Size::default());
         }
         let (own, result) = match overload {
             Some(O::Equals | O::NotEquals | O::Compare(..)) => {
@@ -203,7 +240,8 @@ impl Pricing<'_, '_> {
             Some(O::MathGreatest | O::MathLeast) => (5.0 + (a.items + args.len() as f64) * 3.0, Size::default()),
             _ => (4.0 + a.bytes / 8.0, Size { bytes: a.bytes, ..Size::default() }),
         };
-        self.done(id, operands, own, times, result)
+        let amount = parts.iter().map(|(_, s)| s.bytes.max(s.items)).fold(0.0, f64::max);
+        self.done(id, operands, (own, amount), times, result)
     }
 
     fn comprehension(&mut self, id: NodeId, times: f64) -> (f64, Size) {

@@ -1,11 +1,13 @@
 //! What a rule may cost, and what the rules of one event type may cost together.
 //!
-//! In: bounds from [`crate::expr::cost_of`]. Out: diagnostics that show the most costly part. The reference names the limits.
+//! In: bounds from [`crate::expr::cost_of`]. Out: diagnostics that show the most costly part, and every bound with its parts for
+//! whoever asks ([`Priced`]). The reference names the limits. Absent: showing them (`crate::cost`).
 
 use edge_event::EventTypeId;
 use rules_engine::ir::limits::MAX_RULES;
 
 use super::Building;
+use super::rule::Triggered;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Cost, Expr};
 use crate::source::Span;
@@ -29,11 +31,46 @@ pub(crate) struct Load {
     most: (f64, Span),
 }
 
-/// A sum of costs and the most costly part of all.
+/// A sum of costs, its parts, and the most costly part of all.
 #[derive(Default)]
 pub(crate) struct Sum {
     ns: f64,
     worst: Option<(Span, f64, String)>,
+    parts: Vec<SumPart>,
+}
+
+/// A part of a sum.
+#[derive(Clone, Debug)]
+pub(crate) struct SumPart {
+    pub(crate) span: Span,
+    pub(crate) ns: f64,
+    /// What makes it costly; empty where there is nothing to say.
+    pub(crate) why: String,
+}
+
+/// A bound, and whose it is.
+pub(crate) struct Priced {
+    pub(crate) package: String,
+    pub(crate) rule: String,
+    pub(crate) what: What,
+    /// For each event of this type.
+    pub(crate) event: EventTypeId,
+    pub(crate) span: Span,
+    pub(crate) ns: f64,
+    /// Whether it counts towards the limit of its event type: no index skips it.
+    pub(crate) is_unskippable: bool,
+    pub(crate) parts: Vec<SumPart>,
+}
+
+/// What costs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum What {
+    /// Deciding whether the rule fires.
+    Condition,
+    /// Making its commands, when it does.
+    Commands,
+    /// Feeding the count of this name.
+    Count(String),
 }
 
 impl Sum {
@@ -44,10 +81,31 @@ impl Sum {
         {
             self.worst = Some((expr.span_of(worst.at), worst.ns, worst.words()));
         }
+        self.parts.extend(cost.parts.iter().map(|part| SumPart {
+            span: expr.span_of(part.at),
+            ns: part.ns,
+            why: part.why.clone().unwrap_or_default(),
+        }));
     }
 
-    pub(crate) fn add_cells(&mut self, cells: usize) {
-        self.ns += CELL_NS * cells as f64;
+    /// The cell of a count is read.
+    pub(crate) fn add_cell(&mut self, span: Span) {
+        self.ns += CELL_NS;
+        self.parts.push(SumPart { span, ns: CELL_NS, why: "reads the count's cell".to_owned() });
+    }
+
+    /// The bound as it is kept for whoever asks.
+    pub(crate) fn priced(&self, rule: &Triggered<'_>, what: What, event: EventTypeId, span: Span) -> Priced {
+        Priced {
+            package: rule.package_name.to_owned(),
+            rule: rule.decl.id.value.clone(),
+            what,
+            event,
+            span,
+            ns: self.ns,
+            is_unskippable: false,
+            parts: self.parts.clone(),
+        }
     }
 
     /// The diagnostic where the sum is above `limit`.

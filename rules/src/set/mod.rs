@@ -5,7 +5,7 @@
 
 mod action;
 mod key;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod package;
 pub(crate) mod pools;
 mod rule;
@@ -21,6 +21,7 @@ use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, IR_FORMAT, ParamIr, Ru
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
 use crate::source::Span;
+use limits::Priced;
 use package::Package;
 use pools::Pools;
 
@@ -42,6 +43,7 @@ pub(crate) struct Building<'a> {
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
     pub(crate) unindexed: BTreeMap<EventTypeId, limits::Load>,
     pub(crate) places: Places,
+    pub(crate) priced: Vec<Priced>,
     /// Of the rule at hand: what a client can make up in its keys and in the `where` of its counts.
     pub(crate) forgeable: Vec<(Span, String)>,
     pub(crate) report: &'a mut Report,
@@ -50,13 +52,21 @@ pub(crate) struct Building<'a> {
 /// For each rule, by package and id: where each node of its condition stands.
 pub(crate) type Places = BTreeMap<(String, String), Vec<Span>>;
 
+/// What compiling packages gave.
+pub(crate) struct Compiled {
+    pub(crate) set: RuleSetIr,
+    pub(crate) places: Places,
+    /// Every bound of costs, in the order of files and lines.
+    pub(crate) priced: Vec<Priced>,
+}
+
 /// Compiles all packages. Parameters have the values of `packages`.
 pub(crate) fn compile(
     packages: &[Package<'_>],
     catalogue: &Catalogue,
     identity: &Identity,
     report: &mut Report,
-) -> (RuleSetIr, Places) {
+) -> Compiled {
     let mut building = Building {
         catalogue,
         pools: Pools::default(),
@@ -64,6 +74,7 @@ pub(crate) fn compile(
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
         places: Places::new(),
+        priced: Vec::new(),
         forgeable: Vec::new(),
         report,
     };
@@ -89,7 +100,7 @@ pub(crate) fn compile(
         definitions: building.definitions,
         rules: building.rules,
     };
-    (set, building.places)
+    Compiled { set, places: building.places, priced: building.priced }
 }
 
 fn params_of<'a>(index: u16, package: &'a Package<'_>) -> impl Iterator<Item = (u16, ParamIr)> + 'a {

@@ -12,7 +12,7 @@ use rules_engine::ir::{ExprIr, LetIr, Mode, RuleIr};
 
 use super::Building;
 use super::action::Seen;
-use super::limits::{COMMANDS_NS, RULE_NS, Sum};
+use super::limits::{COMMANDS_NS, Priced, RULE_NS, Sum, What};
 use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{
@@ -174,9 +174,13 @@ impl Building<'_> {
         if let Some(d) = commands.above(COMMANDS_NS, "the rule's commands cost", rule.decl.id.span) {
             self.report.push(d);
         }
-        if !indexable && rule.decl.enabled {
+        let is_unskippable = !indexable && rule.decl.enabled;
+        if is_unskippable {
             self.add_unindexed(rule.scope.event.id, sum, rule.decl.id.span);
         }
+        let (event, id) = (rule.scope.event.id, rule.decl.id.span);
+        self.priced.push(Priced { is_unskippable, ..sum.priced(rule, What::Condition, event, id) });
+        self.priced.push(commands.priced(rule, What::Commands, event, id));
     }
 }
 

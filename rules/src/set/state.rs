@@ -17,7 +17,7 @@ use crate::expr::{
     Expr, Scope, Use, check_as, constant_condition, cost_of, event_message, lower_parts, split_filter, uses_of,
     variables,
 };
-use crate::set::limits::Sum;
+use crate::set::limits::{Priced, Sum, What};
 use crate::source::{Span, Spanned};
 use crate::syntax::{CooldownDecl, LetDecl, OnceDecl};
 
@@ -67,7 +67,7 @@ impl Building<'_> {
             self.report.push(Diagnostic::new(Code::BadKeyPart, decl.by.span, words));
             return None;
         }
-        self.feed_limits(decl, counted, &feed_sum, filter.is_some());
+        self.feed_limits(decl, rule, counted, &feed_sum, filter.is_some());
         let (key, read) = join(fed, read, tied);
         let kind = DefinitionKind::Count {
             event_type: counted.id,
@@ -84,7 +84,7 @@ impl Building<'_> {
         let name = format!("{}/{}", rule.decl.id.value, decl.name.value);
         let definition = self.define(rule.package, rule.package_name, name, kind, key.types, &room);
         self.pools.event(counted.id);
-        sum.add_cells(1);
+        sum.add_cell(decl.name.span);
         Some(LetIr { name: decl.name.value.clone(), definition, key: read })
     }
 
@@ -144,7 +144,14 @@ impl Building<'_> {
         }
     }
 
-    fn feed_limits(&mut self, decl: &LetDecl, counted: &rules_catalogue::EventType, sum: &Sum, filtered: bool) {
+    fn feed_limits(
+        &mut self,
+        decl: &LetDecl,
+        rule: &Triggered<'_>,
+        counted: &rules_catalogue::EventType,
+        sum: &Sum,
+        filtered: bool,
+    ) {
         let span = decl.filter.as_ref().map_or(decl.name.span, |cel| cel.span);
         if let Some(d) = sum.above(super::limits::RULE_NS, "feeding this count costs", span) {
             self.report.push(d);
@@ -152,6 +159,8 @@ impl Building<'_> {
         if filtered {
             self.add_unindexed(counted.id, sum, span);
         }
+        let priced = sum.priced(rule, What::Count(decl.name.value.clone()), counted.id, decl.name.span);
+        self.priced.push(Priced { is_unskippable: filtered, ..priced });
     }
 
     /// Compiles `once`.

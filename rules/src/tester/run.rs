@@ -135,15 +135,15 @@ impl Compilation {
             param.index = index as u16;
         }
         let packages = std::slice::from_ref(package);
-        let (ir, places) = set::compile(packages, self.catalogue(), &self.identity, &mut Report::default());
+        let compiled = set::compile(packages, self.catalogue(), &self.identity, &mut Report::default());
         for (name, value) in defaults {
             if let Some(param) = package.names.params.get_mut(&name) {
                 param.value = value;
             }
         }
-        let set = RuleSet::load(ir, Arc::clone(self.catalogue()));
+        let set = RuleSet::load(compiled.set, Arc::clone(self.catalogue()));
         let set = set.expect("INVARIANT: the engine took these rules when they were compiled");
-        Loaded { set: Arc::new(set), places }
+        Loaded { set: Arc::new(set), places: compiled.places }
     }
 }
 
