@@ -12,7 +12,7 @@ use rules_engine::ir::RuleSetIr;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::set::limits::Priced;
 use crate::set::package::{Package, ParsedFile, beside, gather};
-use crate::set::{self, Compiled, Identity};
+use crate::set::{self, Compiled, Identity, Places};
 use crate::source::{FileId, SourceFile, Sources, Span};
 use crate::syntax;
 use crate::tester;
@@ -35,6 +35,7 @@ pub struct Compilation {
     pub(crate) identity: Identity,
     report: Report,
     set: RuleSetIr,
+    pub(crate) places: Places,
     pub(crate) priced: Vec<Priced>,
 }
 
@@ -62,7 +63,7 @@ impl Compilation {
             }
         }
         let packages = gather(&files, &sources, &catalogue, &mut report);
-        let Compiled { set, priced, .. } = set::compile(&packages, &catalogue, &identity, &mut report);
+        let Compiled { set, places, priced } = set::compile(&packages, &catalogue, &identity, &mut report);
         for package in &packages {
             for test in &package.tests {
                 tester::prepare(test, package, &catalogue, &mut report);
@@ -81,7 +82,7 @@ impl Compilation {
             );
         }
         report.sort();
-        Compilation { sources, files, catalogue, identity, report, set, priced }
+        Compilation { sources, files, catalogue, identity, report, set, places, priced }
     }
 
     /// What is wrong or deserves a look.
@@ -102,6 +103,12 @@ impl Compilation {
     /// The rule set; `None` where there are errors.
     pub fn rule_set(&self) -> Option<&RuleSetIr> {
         (!self.report.has_errors()).then_some(&self.set)
+    }
+
+    /// The rule set as the engine runs it; `None` where there are errors.
+    pub fn loaded(&self) -> Option<Arc<RuleSet>> {
+        let loaded = RuleSet::load(self.rule_set()?.clone(), Arc::clone(&self.catalogue));
+        Some(Arc::new(loaded.expect("INVARIANT: the engine took these rules when they were compiled")))
     }
 
     /// The report as a person reads it.

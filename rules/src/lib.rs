@@ -6,7 +6,8 @@
 //!
 //! Comes in: the bytes of rule files and a compiled catalogue. Goes out: a [`Compilation`] with a [`Report`] of everything that
 //! is wrong, all files and all rules together; where nothing is, the [rule set](rules_engine::ir::RuleSetIr), a bundle,
-//! the outcome of the files' own tests, what the rules may cost ([`Costs`]), or an offline run over recorded events.
+//! the outcome of the files' own tests, what the rules may cost ([`Costs`]), or an offline run over recorded events: replayed,
+//! [covered](Coverage), [explained](Compilation::why).
 //!
 //! # The order of calls
 //! 1. [`Compilation::new`] with all files of all packages that go into one bundle.
@@ -18,6 +19,7 @@
 mod bundle;
 pub mod compilation;
 mod cost;
+mod coverage;
 pub mod diagnostic;
 mod expr;
 mod offline;
@@ -27,13 +29,17 @@ pub mod source;
 pub mod suggest;
 pub mod syntax;
 mod tester;
+mod why;
+mod words;
 pub mod yaml;
 
 pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};
 pub use cost::{Costs, CountCost, PartCost, RuleCost, TypeCost};
+pub use coverage::{Blocked, Coverage, Covered, Reach, RuleCovered};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use offline::{FeedError, Observed, Offline};
 pub use replay::{Outcome, Rejected, Replay, RuleTally, Summary};
 pub use set::Identity;
 pub use tester::{TestOutcome, TestRun};
+pub use why::{Condition, End, FindRuleError, GateSaid, Why};

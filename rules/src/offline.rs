@@ -12,7 +12,9 @@ use edge_event::{
     Class, Command, ConnInfo, Event, EventId, EventTypeId, Partition, PlayerKey, ProducerId, Seq, UnixMillis,
 };
 use rules_catalogue::EncodeError;
-use rules_engine::{Evaluator, Explanation, Outputs, Reason, RuleIndex, RuleSet, State, StateLimits, Verdict, explain};
+use rules_engine::{
+    Evaluator, Explanation, Outputs, Reason, RuleCounters, RuleIndex, RuleSet, State, StateLimits, Verdict, explain,
+};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -177,6 +179,11 @@ impl Offline {
     pub fn explain_last(&self, rule: RuleIndex) -> Option<Explanation> {
         let (event, _) = self.last.as_ref()?;
         explain(&self.set, &self.state, event, rule)
+    }
+
+    /// What happened to each rule of the set that decided last, in the order of [`RuleSet::rules`].
+    pub(crate) fn rule_counters(&self) -> impl ExactSizeIterator<Item = RuleCounters> + '_ {
+        self.evaluator.rule_counters()
     }
 
     /// The player's session, and how many events came from it.

@@ -95,9 +95,19 @@ impl Replay {
         Outcome::Evaluated(verdict)
     }
 
+    /// The rules and their state after the event that was taken last.
+    pub(crate) fn offline(&self) -> &Offline {
+        &self.offline
+    }
+
     /// What became of all events until now.
     pub fn summary(&self) -> Summary {
         self.tally.summary()
+    }
+
+    /// What admission has against an event: its code, and the detail.
+    pub(crate) fn refusal(&self, captured: &Captured) -> Option<(&'static str, String)> {
+        self.admit(captured.clone()).err()
     }
 
     /// As the daemon admits: by the catalogue in force, with the subject that the event's provenance gives it.

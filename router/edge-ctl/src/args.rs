@@ -44,6 +44,10 @@ pub(crate) enum Rules {
     Cost(Sources),
     /// Run a capture of events through rules, offline, as the daemon would take it live.
     Replay(Replay),
+    /// Say which rules never fired in a capture, and how far each got.
+    Coverage(Coverage),
+    /// Say why a rule fired for an event, or did not.
+    Why(Why),
     /// Make a signed bundle.
     Build(Build),
     /// Send a bundle to the daemon and make it live.
@@ -107,6 +111,61 @@ fn swap(text: &str) -> Result<Swap, String> {
         Some(Swap { from_ms, rules: rules.into() }).filter(|_| !rules.is_empty())
     });
     parsed.ok_or_else(|| "write e.g. 2026-01-01T02:00:00Z=new.bundle".to_owned())
+}
+
+/// Rule files, by one path.
+#[derive(Args, Debug)]
+pub(crate) struct RulesPath {
+    /// A rule file, or a directory of them.
+    #[arg(value_name = "RULES")]
+    pub(crate) rules: PathBuf,
+    /// Directory of the catalogue's .proto files; by default as for `check`.
+    #[arg(long, env = "EDGE_CATALOGUE", value_name = "DIR")]
+    pub(crate) catalogue: Option<PathBuf>,
+    /// Whose rules these are; part of every command's id.
+    #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Coverage {
+    #[command(flatten)]
+    pub(crate) rules: RulesPath,
+    /// Captures, one after the other: JSON lines, gzip or not; `-` is standard input.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// A rule, PACKAGE/ID, that may stay silent in this capture; may stand several times.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Why {
+    /// PACKAGE/ID, or the id alone where one package has it.
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: String,
+    #[command(flatten)]
+    pub(crate) rules: RulesPath,
+    /// Captures, one after the other, that hold the event or come before it; `-` is standard input.
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+/// Which event is asked for.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The event in this line of the last capture.
+    #[arg(long, value_name = "N")]
+    pub(crate) line: Option<u64>,
+    /// The event of this identity: PRODUCER/CLASS/SEQ as commands carry it, or PLAYER/CLASS/SEQ.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// An event as a line of a capture, after all captures; without `at` it happens together with the last event before it.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) event: Option<String>,
 }
 
 #[derive(Args, Debug)]

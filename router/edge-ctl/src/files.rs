@@ -10,8 +10,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use rules::{Compilation, Identity, InputFile, named_params};
 use rules_catalogue::{Catalogue, compile};
+use rules_engine::RuleSet;
 
-use crate::args::Sources;
+use crate::args::{RulesPath, Sources};
+use crate::captures::is_bundle;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::rules_commands::say_report;
 
 /// How deep directories are searched.
 const MAX_DEPTH: usize = 32;
@@ -34,6 +39,21 @@ pub(crate) fn compile_rules(sources: &Sources, revision: u64) -> anyhow::Result<
     let catalogue = catalogue(sources)?;
     let inputs = files.into_iter().map(|(path, bytes)| InputFile { path, bytes }).collect();
     Ok(Compilation::new(inputs, catalogue, Identity { tenant: sources.tenant.clone(), revision }))
+}
+
+/// Reads and compiles the rules of one path and loads them, for commands that show the author's own words; prints the report.
+pub(crate) fn load_rules(rules: &RulesPath, out: &mut Output) -> Result<(Compilation, Arc<RuleSet>), Failure> {
+    if is_bundle(&rules.rules)? {
+        let path = rules.rules.display();
+        return Err(
+            anyhow::anyhow!("{path} is a bundle, which has no text of rules to show; give the rule files").into()
+        );
+    }
+    let (catalogue, tenant) = (rules.catalogue.clone(), rules.tenant.clone());
+    let compilation = compile_rules(&Sources { paths: vec![rules.rules.clone()], catalogue, tenant }, 0)?;
+    say_report(&compilation, out)?;
+    let set = compilation.loaded().context("INVARIANT: rules without errors are a rule set")?;
+    Ok((compilation, set))
 }
 
 /// Reads a file, and the file of parameters that it names.

@@ -1,13 +1,16 @@
 //! `edgectl`: parses arguments, calls the crates that do the work, prints, and ends with a code that scripts can trust.
 
 mod args;
+mod captures;
 mod cost_command;
+mod coverage_command;
 mod daemon_commands;
 mod failure;
 mod files;
 mod output;
 mod replay_command;
 mod rules_commands;
+mod why_command;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -40,6 +43,8 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
         Command::Rules(Rules::Test(sources)) => rules_commands::test(sources, out),
         Command::Rules(Rules::Cost(sources)) => cost_command::cost(sources, out),
         Command::Rules(Rules::Replay(args)) => replay_command::replay(args, out),
+        Command::Rules(Rules::Coverage(args)) => coverage_command::coverage(args, out),
+        Command::Rules(Rules::Why(args)) => why_command::why(args, out),
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
         Command::Rules(Rules::Explain(args)) => rules_commands::explain(args, out),

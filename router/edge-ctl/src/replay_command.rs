@@ -4,28 +4,22 @@
 //! `rules/docs/replay.md` and done by `rules`; this file reads, writes and says how far it is.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use edge_event::UnixMillis;
-use rules_bundle::{LoadedBundle, MAGIC, MAX_BUNDLE_BYTES, TrustedKeys, VerifiedBundle};
-use rules_capture::{Decoder, unpacked};
+use rules_bundle::{LoadedBundle, MAX_BUNDLE_BYTES, TrustedKeys, VerifiedBundle};
+use rules_capture::Decoder;
 use rules_engine::RuleSet;
 
 use crate::args::{self, Sources};
+use crate::captures::{self, is_bundle};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
 use crate::rules_commands::say_report;
-
-/// How often progress is told, and how many events may pass between two looks at the clock.
-const TELL_EVERY: Duration = Duration::from_secs(2);
-const LOOK_EVERY: u64 = 4_096;
-/// What is read of a file at once. Bytes.
-const READ_BYTES: usize = 256 * 1024;
 
 /// `edgectl rules replay`
 pub(crate) fn replay(args: &args::Replay, out: &mut Output) -> Result<(), Failure> {
@@ -40,19 +34,15 @@ pub(crate) fn replay(args: &args::Replay, out: &mut Output) -> Result<(), Failur
         replay.swap_at(UnixMillis(swap.from_ms), rule_set(&swap.rules, args, out)?);
     }
     let mut commands = args.out.as_deref().map(Commands::create).transpose()?;
-    let mut pace = Pace::new();
     let mut lines = Vec::new();
-    for path in &args.captures {
-        let about = || path.display().to_string();
-        for captured in decoder.events(open(path)?) {
-            replay.take(captured.with_context(about)?, &mut lines);
-            if let Some(commands) = &mut commands {
-                commands.write(&lines)?;
-            }
-            lines.clear();
-            pace.event();
+    captures::each(&args.captures, &mut decoder, |_, captured| {
+        replay.take(captured, &mut lines);
+        if let Some(commands) = &mut commands {
+            commands.write(&lines)?;
         }
-    }
+        lines.clear();
+        Ok(true)
+    })?;
     let summary = replay.summary();
     if summary.events == 0 {
         return Err(anyhow::anyhow!("no event in the given captures").into());
@@ -73,22 +63,11 @@ fn rule_set(path: &Path, args: &args::Replay, out: &mut Output) -> Result<Arc<Ru
     let (catalogue, tenant) = (args.catalogue.clone(), args.tenant.clone());
     let compilation = files::compile_rules(&Sources { paths: vec![path.to_owned()], catalogue, tenant }, 0)?;
     say_report(&compilation, out)?;
-    let ir = compilation.rule_set().context("INVARIANT: rules without errors are a rule set")?.clone();
-    let set = RuleSet::load(ir, compilation.catalogue().clone()).context("INVARIANT: the compiler asked the engine")?;
-    Ok(Arc::new(set))
+    Ok(compilation.loaded().context("INVARIANT: rules without errors are a rule set")?)
 }
 
-fn is_bundle(path: &Path) -> anyhow::Result<bool> {
-    if path.is_dir() {
-        return Ok(false);
-    }
-    let mut head = Vec::new();
-    let about = || format!("cannot read {}", path.display());
-    File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head)).with_context(about)?;
-    Ok(head == MAGIC)
-}
-
-fn bundle(path: &Path, keys: Option<&Path>) -> anyhow::Result<Arc<RuleSet>> {
+/// The rules of a bundle, verified where there are keys.
+pub(crate) fn bundle(path: &Path, keys: Option<&Path>) -> anyhow::Result<Arc<RuleSet>> {
     let bytes = files::read_up_to(path, MAX_BUNDLE_BYTES as u64)?;
     let about = || path.display().to_string();
     let loaded = match keys {
@@ -101,15 +80,6 @@ fn bundle(path: &Path, keys: Option<&Path>) -> anyhow::Result<Arc<RuleSet>> {
         }
     };
     Ok(loaded.rule_set)
-}
-
-fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
-    let about = || format!("cannot read {}", path.display());
-    if path.as_os_str() == "-" {
-        return unpacked(BufReader::with_capacity(READ_BYTES, std::io::stdin())).with_context(about);
-    }
-    let file = File::open(path).with_context(about)?;
-    unpacked(BufReader::with_capacity(READ_BYTES, file)).with_context(about)
 }
 
 /// The file of commands; whoever reads it sees the old one or the new one, never a part.
@@ -146,30 +116,5 @@ impl Drop for Commands {
     fn drop(&mut self) {
         // After a rename there is nothing left to remove.
         let _ = std::fs::remove_file(&self.beside);
-    }
-}
-
-/// Says now and then how far it is.
-struct Pace {
-    events: u64,
-    began: Instant,
-    told: Instant,
-}
-
-impl Pace {
-    fn new() -> Pace {
-        let now = Instant::now();
-        Pace { events: 0, began: now, told: now }
-    }
-
-    fn event(&mut self) {
-        self.events += 1;
-        if !self.events.is_multiple_of(LOOK_EVERY) || self.told.elapsed() < TELL_EVERY {
-            return;
-        }
-        self.told = Instant::now();
-        let (events, seconds) = (self.events, self.began.elapsed().as_secs());
-        // Where nobody listens nothing is lost.
-        let _ = writeln!(std::io::stderr(), "edgectl: {events} events in {seconds} s");
     }
 }

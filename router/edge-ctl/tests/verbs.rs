@@ -1,9 +1,9 @@
-//! `edgectl rules cost` as a member of a regional team meets them: the real binary, golden output.
+//! `edgectl rules cost`, `coverage` and `why` as a member of a regional team meets them: the real binary, golden output.
 
 mod project;
 
 use expect_test::expect;
-use project::{RULES, project, ran, write};
+use project::{PARAMS, RULES, project, ran, write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -121,4 +121,166 @@ fn cost_shows_a_rule_that_is_refused_for_it_and_ends_with_one() {
     write(&dir, "eu/x.rules.yaml", &RULES.replace("event.level >=", "event.lvl >="));
     let (code, out, _) = ran(&dir, &["rules", "cost", "eu"]);
     assert!(code == 1 && out.starts_with("error[R0204]"), "{out}");
+}
+
+#[test]
+fn coverage_says_how_far_each_rule_got() {
+    let dir = many();
+    let (code, out, err) = ran(&dir, &["rules", "coverage", "many", "events.jsonl"]);
+    assert_eq!((code, err.as_str()), (1, ""));
+    expect![[r#"
+        3 events of 2 senders
+
+        rule             events      held held back  errors    fired  players
+        eu.many/fails         3         1         0       1        0        0
+        eu.many/fires         3         3         0       0        3        2
+        eu.many/never         3         0         0       0        0        0
+        eu.many/rests         3         3         1       0        2        2
+        eu.many/tries         3         3         3       0        0        0
+
+        3 of 5 rules fired
+
+        never fired:
+          eu.many/fails on PlayerDied (team): its condition held once, and it ordered nothing
+              without a value: a key or a command once; first in line 3
+          eu.many/never on PlayerDied (team): 3 events came, its condition never held
+              false first, 3 of 3: `event.level >= 100`
+                --> many/m.rules.yaml:15:31
+    "#]]
+    .assert_eq(&out);
+    let (code, said) = json_of(&dir, &["rules", "coverage", "many", "events.jsonl"]);
+    assert_eq!((code, &said["failing"]), (1, &json!(["eu.many/fails", "eu.many/never"])));
+    let reach: Vec<&Value> = said["rules"].as_array().unwrap().iter().map(|rule| &rule["reach"]).collect();
+    assert_eq!(reach, ["held_back", "fired", "never_held", "fired", "shadow"]);
+}
+
+#[test]
+fn coverage_lets_named_rules_stay_silent() {
+    let dir = many();
+    let run = |more: &[&str]| ran(&dir, &[&["rules", "coverage", "many", "events.jsonl"], more].concat());
+    assert_eq!(run(&["--allow", "eu.many/never"]).0, 1);
+    let (code, out, _) = run(&["--allow", "eu.many/never", "--allow", "eu.many/fails"]);
+    assert!(code == 0 && out.ends_with("2 may stay silent; 0 others never fired\n"), "{out}");
+    let (code, _, err) = run(&["--allow", "eu.many/nevr"]);
+    assert!(code == 3 && err.contains("did you mean `eu.many/never`?"), "{err}");
+    let (code, _, err) = run(&["--allow", "never"]);
+    assert!(code == 3 && err.contains("write PACKAGE/ID"), "{err}");
+}
+
+#[test]
+fn coverage_of_nothing_is_a_mistake() {
+    let dir = many();
+    write(&dir, "empty.jsonl", "\n");
+    write(&dir, "x.bundle", "EDGEBNDL");
+    let (code, _, err) = ran(&dir, &["rules", "coverage", "many", "empty.jsonl"]);
+    assert!(code == 3 && err.contains("no event in the given captures"), "{err}");
+    let (code, _, err) = ran(&dir, &["rules", "coverage", "x.bundle", "events.jsonl"]);
+    assert!(code == 3 && err.contains("x.bundle is a bundle"), "{err}");
+    assert_eq!(ran(&dir, &["rules", "coverage", "many"]).0, 2);
+}
+
+#[test]
+fn why_shows_the_condition_that_failed_with_its_values() {
+    let dir = many();
+    let (code, out, err) = ran(&dir, &["rules", "why", "never", "many", "events.jsonl", "--line", "2"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    expect![[r#"
+        eu.many/never did not fire: `event.level >= 100` is false
+          event     PlayerDied of a, 1970-01-01T00:00:02.000Z, line 2, id 1f4e961eb632c6e63468f15a70af6fa9/1/2
+          when      true   event.level >= 4
+                           event.level = 5
+                    FALSE  event.level >= 100
+                           event.level = 5
+                           --> many/m.rules.yaml:15:31
+    "#]]
+    .assert_eq(&out);
+    let (_, said) = json_of(&dir, &["rules", "why", "never", "many", "events.jsonl", "--line", "2"]);
+    assert_eq!((&said["end"], &said["conditions"][1]["holds"]), (&json!("no_match"), &json!(false)));
+    assert_eq!(said["fields"]["level"], "5");
+}
+
+#[test]
+fn why_knows_the_state_that_earlier_events_left() {
+    let dir = many();
+    let why = |line: &str| ran(&dir, &["rules", "why", "eu.many/rests", "many", "events.jsonl", "--line", line]).1;
+    expect![[r#"
+        eu.many/rests fired: its condition held, and nothing held it back
+          event     PlayerDied of a, 1970-01-01T00:00:01.000Z, line 1, id 1f4e961eb632c6e63468f15a70af6fa9/1/1
+          when      true   event.level >= 4
+                           event.level = 4
+                    true   deaths >= 1
+                           deaths = 1
+          let       deaths = 1
+          cooldown  open, and used by this event
+          ordered   reply rest {"deaths":1}
+    "#]]
+    .assert_eq(&why("1"));
+    expect![[r#"
+        eu.many/rests was held back: its `cooldown` is not over
+          event     PlayerDied of a, 1970-01-01T00:00:02.000Z, line 2, id 1f4e961eb632c6e63468f15a70af6fa9/1/2
+          when      true   event.level >= 4
+                           event.level = 5
+                    true   deaths >= 1
+                           deaths = 2
+          let       deaths = 2
+          cooldown  its `cooldown` is not over
+    "#]]
+    .assert_eq(&why("2"));
+}
+
+#[test]
+fn why_tells_errors_and_shadow() {
+    let dir = many();
+    let why = |rule: &str| ran(&dir, &["rules", "why", rule, "many", "events.jsonl", "--line", "3"]).1;
+    expect![[r#"
+        eu.many/fails did not fire: its condition held, and a key or a command has no value for this event
+          event     PlayerDied of b, 1970-01-01T00:00:03.000Z, line 3, id 3f84d8441c0b5a57d47fc91ae312224b/1/1
+          when      true   event.level == 9
+                           event.level = 9
+    "#]]
+    .assert_eq(&why("fails"));
+    expect![[r#"
+        eu.many/tries would have fired: it runs in shadow, and orders nothing
+          event     PlayerDied of b, 1970-01-01T00:00:03.000Z, line 3, id 3f84d8441c0b5a57d47fc91ae312224b/1/1
+    "#]]
+    .assert_eq(&why("tries"));
+}
+
+#[test]
+fn why_finds_an_event_by_its_identity_or_takes_one() {
+    let dir = many();
+    let why = |more: &[&str]| json_of(&dir, &[&["rules", "why", "fires", "many"], more].concat()).1;
+    assert_eq!(why(&["events.jsonl", "--id", "a/1/2"])["line"], 2);
+    let id = why(&["events.jsonl", "--line", "3"])["id"].as_str().unwrap().to_owned();
+    assert_eq!(why(&["events.jsonl", "--id", &id])["sender"], "b");
+    let low = r#"{"player":"z","type":"PlayerDied","fields":{"level":3}}"#;
+    assert_eq!(why(&["--event", low])["end"], "no_match");
+    assert_eq!(why(&["events.jsonl", "--event", low])["time"], "1970-01-01T00:00:03.000Z");
+    let again = r#"{"player":"a","type":"PlayerDied","fields":{"level":5},"seq":2}"#;
+    assert_eq!(why(&["events.jsonl", "--event", again])["end"], "duplicate");
+}
+
+#[test]
+fn why_tells_what_cannot_be_asked() {
+    let dir = many();
+    let wrong = |args: &[&str], wanted: &str| {
+        let (code, _, err) = ran(&dir, &[&["rules", "why"], args].concat());
+        assert!(code == 3 && err.contains(wanted), "{code}: {err}");
+    };
+    wrong(&["nevr", "many", "events.jsonl", "--line", "1"], "no rule `nevr` (did you mean `never`?)");
+    wrong(
+        &["never", "many", "events.jsonl", "--line", "9"],
+        "line 9 of the capture holds no event; its last event is in line 3",
+    );
+    wrong(&["never", "many", "events.jsonl", "--id", "a/1/9"], "the capture has no event a/1/9");
+    wrong(&["never", "many", "events.jsonl", "--id", "a"], "write e.g. p-7/1/42");
+    wrong(&["never", "many", "--line", "1"], "name the capture that holds the event");
+    wrong(&["never", "many", "--event", "{"], "`--event` is not JSON");
+    wrong(&["never", "many", "--event", "{}"], "`--event`: line 1: a line names either a `player` or a `server`");
+    assert_eq!(ran(&dir, &["rules", "why", "never", "many", "events.jsonl"]).0, 2);
+    write(&dir, "many/m.rules.yaml", &MANY.replace("mode: shadow", "enabled: false"));
+    wrong(&["tries", "many", "events.jsonl", "--line", "1"], "rule `tries` is not enabled");
+    write(&dir, "many/n.rules.yaml", &RULES.replace("id: r\n", "id: never\n").replace("[r]", "[never]"));
+    write(&dir, "many/x.params.yaml", PARAMS);
+    wrong(&["never", "many", "events.jsonl", "--line", "1"], "write one of eu.many/never, eu.x/never");
 }

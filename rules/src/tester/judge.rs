@@ -10,8 +10,9 @@ use super::prepare::Step;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::offline::{Observed, Offline};
 use crate::set::Places;
-use crate::source::{Sources, Span, Spanned};
+use crate::source::{Sources, Spanned};
 use crate::syntax::{Expectation, ExpectedCommand, Verb};
+use crate::words::{Words, came_to};
 use crate::yaml::{Kind, Node as Yaml};
 
 /// What is known when an event is judged.
@@ -88,19 +89,24 @@ impl Judge<'_> {
     }
 
     /// Rules of the package (or the only one that is looked at) among these.
-    fn looked_at(&self, rules: &[RuleIndex]) -> Vec<&str> {
+    pub(super) fn looked_at(&self, rules: &[RuleIndex]) -> Vec<&str> {
         let set = self.offline.rule_set();
         let infos = rules.iter().map(|at| set.rule(*at)).filter(|info| &*info.package == self.package);
         infos.map(|info| &*info.id).filter(|id| self.only.is_none_or(|only| only == *id)).collect()
     }
 
-    fn held_back(&self, seen: &Observed<'_>) -> Vec<(&str, Reason)> {
+    pub(super) fn held_back(&self, seen: &Observed<'_>) -> Vec<(&str, Reason)> {
         let set = self.offline.rule_set();
         let all = seen.suppressed.iter().map(|(at, reason)| (set.rule(*at), *reason));
         let ours = all.filter(|(info, _)| &*info.package == self.package);
         ours.map(|(info, reason)| (&*info.id, reason))
             .filter(|(id, _)| self.only.is_none_or(|only| only == *id))
             .collect()
+    }
+
+    /// Whether a command is of a rule that is looked at.
+    pub(super) fn is_ours(&self, command: &edge_event::Command) -> bool {
+        &*command.package == self.package && self.only.is_none_or(|only| only == &*command.rule)
     }
 
     fn is(&self, at: RuleIndex, id: &str) -> bool {
@@ -133,53 +139,19 @@ impl Judge<'_> {
         let set = self.offline.rule_set();
         let Some(index) = set.find_rule(self.package, rule) else { return d };
         let Some(explanation) = self.offline.explain_last(index) else { return d };
-        let places = self.places.get(&(self.package.to_owned(), rule.to_owned()));
-        let failed = explanation.conjuncts.iter().find(|(_, holds)| *holds != Ok(true));
+        let places = self.places.get(&(self.package.to_owned(), rule.to_owned())).map_or(&[][..], |p| p);
+        let words = Words { explanation: &explanation, places, sources: self.sources };
+        let failed = words.failed().filter(|_| !places.is_empty());
         let mut d = d;
-        if let (Some((node, holds)), Some(places)) = (failed, places) {
-            let outcome = match holds {
-                Ok(_) => "is false".to_owned(),
-                Err(error) => format!("has no value: {error}"),
-            };
-            d = d.note("why", format!("`{}` {outcome}", self.text(places, *node)));
+        if let Some((node, holds)) = failed {
+            d = d.note("why", format!("`{}` {}", words.text(node), came_to(holds)));
         }
-        let values = self.values(index, places.map_or(&[], |p| p), failed.map(|(node, _)| *node));
+        let values = words.values(failed.map(|(node, _)| node));
         if values.is_empty() { d } else { d.note("values", values.join(", ")) }
     }
 
-    /// What was read in and below a node (anywhere, where there is none): `event.level = 3`.
-    fn values(&self, rule: RuleIndex, places: &[Span], below: Option<u32>) -> Vec<String> {
-        let Some(explanation) = self.offline.explain_last(rule) else { return Vec::new() };
-        let mut out: Vec<String> = Vec::new();
-        let span = below.and_then(|node| places.get(node as usize)).copied();
-        for (node, value) in &explanation.nodes {
-            let Some(place) = places.get(*node as usize) else { continue };
-            let inside = span.is_none_or(|span| span.start <= place.start && place.end <= span.end);
-            let text = self.text(places, *node);
-            let named = text.starts_with(|c: char| c.is_ascii_alphabetic())
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
-                && !matches!(text.as_str(), "true" | "false" | "null");
-            let shown = match value {
-                Ok(value) => format!("{text} = {value}"),
-                Err(error) => format!("{text}: {error}"),
-            };
-            if inside && named && !out.contains(&shown) && out.len() < 8 {
-                out.push(shown);
-            }
-        }
-        out
-    }
-
-    /// The author's own words of a node, on one line.
-    fn text(&self, places: &[Span], node: u32) -> String {
-        let Some(span) = places.get(node as usize) else { return String::new() };
-        let text = &self.sources.file(span.file).text[span.range()];
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-
     fn commands(&self, expect: &Expectation, wanted: &[ExpectedCommand], seen: &Observed<'_>, report: &mut Report) {
-        let ours =
-            |c: &&edge_event::Command| &*c.package == self.package && self.only.is_none_or(|only| only == &*c.rule);
+        let ours = |c: &&edge_event::Command| self.is_ours(c);
         let (durable, replies): (Vec<_>, Vec<_>) =
             (seen.commands.iter().filter(ours).collect(), seen.replies.iter().filter(ours).collect());
         let (mut durable, mut replies) = (durable.into_iter(), replies.into_iter());
@@ -203,7 +175,8 @@ impl Judge<'_> {
     }
 }
 
-fn held_back_because(reason: Reason) -> &'static str {
+/// In words, after the rule's name.
+pub(crate) fn held_back_because(reason: Reason) -> &'static str {
     match reason {
         Reason::Once => "its `once` was used before",
         Reason::Cooldown => "its `cooldown` is not over",
@@ -215,7 +188,7 @@ fn held_back_because(reason: Reason) -> &'static str {
 }
 
 /// The verb, name, id and body of an action.
-fn parts(action: &edge_event::Action) -> (&'static str, &str, Option<&str>, Value) {
+pub(super) fn parts(action: &edge_event::Action) -> (&'static str, &str, Option<&str>, Value) {
     use edge_event::Action::{CancelWorkflow, Publish, Reply, SignalWorkflow, StartWorkflow};
     let body = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or(Value::Null);
     let kind = action.kind();
@@ -228,13 +201,15 @@ fn parts(action: &edge_event::Action) -> (&'static str, &str, Option<&str>, Valu
     }
 }
 
-fn describe(action: &edge_event::Action) -> String {
+/// `publish topic {…}`
+pub(crate) fn describe(action: &edge_event::Action) -> String {
     let (kind, name, id, body) = parts(action);
     let id = id.map(|id| format!(", id {id}")).unwrap_or_default();
     format!("{kind} {name}{id} {body}")
 }
 
-fn difference(want: &ExpectedCommand, action: &edge_event::Action) -> Option<String> {
+/// How a command differs from what is expected; `None` where it does not.
+pub(super) fn difference(want: &ExpectedCommand, action: &edge_event::Action) -> Option<String> {
     let (kind, name, id, body) = parts(action);
     // A cancel command carries the id alone.
     let same_name = name.is_empty() || name == want.name.value;

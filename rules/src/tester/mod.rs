@@ -9,6 +9,7 @@ mod payload;
 mod prepare;
 mod run;
 
+pub(crate) use judge::{describe, held_back_because};
 pub(crate) use payload::payload_of;
 pub(crate) use prepare::prepare;
 pub use run::{TestOutcome, TestRun};
