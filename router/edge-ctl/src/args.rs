@@ -54,8 +54,42 @@ pub(crate) enum Rules {
     Load(Load),
     /// Say what a code means and what to do about it.
     Explain(Explain),
+    /// Look at the catalogue of events: what is untidy, and what a change breaks.
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     /// Make a key that signs bundles: a secret file, and a public one for the nodes.
     Keygen(Keygen),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum CatalogueCommand {
+    /// Say everything that is wrong or untidy with a catalogue.
+    Lint(CatalogueLint),
+    /// Say what changed from one catalogue to the next, and what of it breaks clients or rules.
+    Diff(CatalogueDiff),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CatalogueLint {
+    /// The directory of .proto files that imports are relative to.
+    #[arg(value_name = "DIR")]
+    pub(crate) catalogue: PathBuf,
+    /// A code, e.g. C0411, that is told and does not fail; may stand several times.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) allow: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CatalogueDiff {
+    /// What is in use: a directory of .proto files, or a bundle.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// What shall replace it: a directory of .proto files, or a bundle.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// A code, e.g. C0530, whose changes are told and do not fail; may stand several times.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) allow: Vec<String>,
 }
 
 /// Rule files and their catalogue.

@@ -26,6 +26,14 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// Reads everything and compiles it.
 pub(crate) fn compile_rules(sources: &Sources, revision: u64) -> anyhow::Result<Compilation> {
+    let files = read_all(sources)?;
+    let catalogue = catalogue(sources)?;
+    let inputs = files.into_iter().map(|(path, bytes)| InputFile { path, bytes }).collect();
+    Ok(Compilation::new(inputs, catalogue, Identity { tenant: sources.tenant.clone(), revision }))
+}
+
+/// Every file of rules and parameters, by the path that is shown.
+pub(crate) fn read_all(sources: &Sources) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for path in &sources.paths {
         let found = if path.is_dir() { search(path)? } else { vec![path.clone()] };
@@ -36,9 +44,7 @@ pub(crate) fn compile_rules(sources: &Sources, revision: u64) -> anyhow::Result<
     if files.is_empty() {
         bail!("no *.rules.yaml below the given paths; give a file, or a directory that has some");
     }
-    let catalogue = catalogue(sources)?;
-    let inputs = files.into_iter().map(|(path, bytes)| InputFile { path, bytes }).collect();
-    Ok(Compilation::new(inputs, catalogue, Identity { tenant: sources.tenant.clone(), revision }))
+    Ok(files)
 }
 
 /// Reads and compiles the rules of one path and loads them, for commands that show the author's own words; prints the report.
@@ -110,14 +116,26 @@ fn search(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn catalogue(sources: &Sources) -> anyhow::Result<Arc<Catalogue>> {
-    let directory = match &sources.catalogue {
-        Some(directory) => directory.clone(),
-        None => nearest_catalogue(&sources.paths[0]).context(
-            "no directory `catalogue` beside or above the first path; say where it is with `--catalogue DIR`",
-        )?,
-    };
-    let texts = compile::Sources::read_dir(&directory)
-        .with_context(|| format!("cannot read the catalogue {}", directory.display()))?;
+    catalogue_in(&catalogue_directory(sources)?)
+}
+
+/// Where the catalogue's `.proto` files are.
+pub(crate) fn catalogue_directory(sources: &Sources) -> anyhow::Result<PathBuf> {
+    match &sources.catalogue {
+        Some(directory) => Ok(directory.clone()),
+        None => nearest_catalogue(&sources.paths[0])
+            .context("no directory `catalogue` beside or above the first path; say where it is with `--catalogue DIR`"),
+    }
+}
+
+/// The `.proto` files of a directory.
+pub(crate) fn proto_files(directory: &Path) -> anyhow::Result<compile::Sources> {
+    compile::Sources::read_dir(directory).with_context(|| format!("cannot read the catalogue {}", directory.display()))
+}
+
+/// Compiles the catalogue of a directory.
+pub(crate) fn catalogue_in(directory: &Path) -> anyhow::Result<Arc<Catalogue>> {
+    let texts = proto_files(directory)?;
     match compile::compile(&texts) {
         Ok(compiled) => Ok(Arc::new(compiled.catalogue)),
         Err(diagnostics) => {

@@ -2,6 +2,7 @@
 
 mod args;
 mod captures;
+mod catalogue_commands;
 mod cost_command;
 mod coverage_command;
 mod daemon_commands;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Command, Rules};
+use args::{CatalogueCommand, Cli, Command, Rules};
 use failure::Failure;
 use output::Output;
 
@@ -48,6 +49,8 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
         Command::Rules(Rules::Explain(args)) => rules_commands::explain(args, out),
+        Command::Rules(Rules::Catalogue(CatalogueCommand::Lint(args))) => catalogue_commands::lint(args, out),
+        Command::Rules(Rules::Catalogue(CatalogueCommand::Diff(args))) => catalogue_commands::diff(args, out),
         Command::Rules(Rules::Keygen(args)) => rules_commands::keygen(args, out),
         Command::Status(args) => daemon_commands::status(args, out),
         Command::Reload(args) => daemon_commands::reload(args, out),

@@ -2,12 +2,13 @@
 //!
 //! Comes in: [`Sources`], from memory or from a directory; the options file `edge/catalogue/v1/options.proto` and Google's
 //! own files need not be among them. Goes out: a checked [`Catalogue`] with warnings, or all
-//! [`Diagnostic`]s, each with a stable code, a place and a line of help. Deliberately absent: rules, and compatibility
-//! with an earlier catalogue.
+//! [`Diagnostic`]s, each with a stable code, a place and a line of help; what more a tidy catalogue would say is told by
+//! [`lint`]. Deliberately absent: rules, and compatibility with an earlier catalogue.
 
 mod diagnostic;
 mod event;
 mod limits;
+mod lint;
 mod lower;
 mod options;
 mod places;
@@ -19,6 +20,7 @@ use prost_reflect::DescriptorPool;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use lint::lint;
 pub use sources::{SourceError, Sources};
 
 use crate::Catalogue;

@@ -7,18 +7,19 @@
 //! Comes in: canonical bytes out of a bundle, or (feature `compile`, which the daemon leaves off) `.proto` text. Goes out:
 //! [`Catalogue`]: look-ups by id, name and path; [`Catalogue::admit`], which refuses a payload that breaks a limit;
 //! [`Extractor`], which reads just the fields that rules use, in one pass and without allocating; and the JSON mapping
-//! that rule tests, replays and explanations use.
+//! that rule tests, replays and explanations use. [`changes`] holds one catalogue against the next.
 //!
 //! # The order of calls
 //! 1. [`Catalogue::from_bytes`] once a bundle.
 //! 2. [`Catalogue::admit`] once an event, before anything else looks at the payload.
 //! 3. [`Extractor::extract`] once an event and rule partition; it trusts step 2 for meaning, never for safety.
 //!
-//! Deliberately absent: rules, the wire protocol's frames, compatibility of one catalogue with the next.
+//! Deliberately absent: rules, and the wire protocol's frames.
 
 mod admit;
 mod catalogue;
 mod check;
+mod compatibility;
 #[cfg(feature = "compile")]
 pub mod compile;
 mod extract;
@@ -35,6 +36,7 @@ mod wire;
 pub use admit::Admitted;
 pub use catalogue::Catalogue;
 pub use check::LoadError;
+pub use compatibility::{Change, ChangeCode, changes};
 pub use extract::{Extractor, recycle};
 pub use json::EncodeError;
 pub use model::{

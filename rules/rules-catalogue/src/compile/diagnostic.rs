@@ -90,6 +90,10 @@ codes! {
     FieldName         "C0402" Warning "use `lower_snake_case`, as protobuf's style guide does"
     NoDoc             "C0403" Warning "say in a comment above it when it is sent: that text is shown to the authors of rules"
     SubjectClass      "C0404" Warning "a player's id is at least `personal_data: PSEUDONYMOUS`"
+    NoFieldDoc        "C0411" Warning "say in a comment above it, or above its group, what it is and in which unit: authors of rules are shown it"
+    NoClass           "C0412" Warning "say what may be done with it, e.g. `[(edge.catalogue.v1.field).personal_data = PSEUDONYMOUS]`, or `NONE` where it is nobody's"
+    EnumValueName     "C0413" Warning "use `UPPER_SNAKE_CASE` that begins with the enum's name, e.g. `END_REASON_QUIT`: rules then say `EndReason.QUIT`"
+    NoTags            "C0414" Warning "give it at least one word of the taxonomy, e.g. `tags: \"match\"`, so that it is found"
 }
 
 impl Diagnostic {

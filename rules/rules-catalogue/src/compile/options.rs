@@ -39,6 +39,8 @@ pub(super) struct FieldRules {
     pub(super) max_key_len: Option<u32>,
     pub(super) range: Option<(Option<f64>, Option<f64>)>,
     pub(super) personal_data: PersonalData,
+    /// Whether the author said anything about `personal_data`.
+    pub(super) is_classed: bool,
 }
 
 impl Options {
@@ -87,6 +89,7 @@ impl Options {
             max_key_len: number(&set, "max_key_len"),
             range,
             personal_data: personal_data(&set),
+            is_classed: enum_number(&set, "personal_data") != 0,
         }
     }
 }
