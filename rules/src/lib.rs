@@ -41,5 +41,5 @@ pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use offline::{FeedError, Observed, Offline};
 pub use replay::{Outcome, Rejected, Replay, RuleTally, Summary};
 pub use set::Identity;
-pub use tester::{TestOutcome, TestRun};
+pub use tester::{Difference, DifferenceLine, Side, TestOutcome, TestRun};
 pub use why::{Condition, End, FindRuleError, GateSaid, Why};

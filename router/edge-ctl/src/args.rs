@@ -39,7 +39,7 @@ pub(crate) enum Rules {
     /// Say everything that is wrong with rule files.
     Check(Sources),
     /// Run the tests that rule files contain.
-    Test(Sources),
+    Test(Test),
     /// Say what each rule may cost at worst, and where it comes from.
     Cost(Sources),
     /// Run a capture of events through rules, offline, as the daemon would take it live.
@@ -104,6 +104,15 @@ pub(crate) struct Sources {
     /// Whose rules these are; part of every command's id, so keep it for ever.
     #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Run them again whenever a file changes, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]

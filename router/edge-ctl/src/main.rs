@@ -11,6 +11,7 @@ mod files;
 mod output;
 mod replay_command;
 mod rules_commands;
+mod watch;
 mod why_command;
 
 use std::io::Write as _;
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
 fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Rules(Rules::Check(sources)) => rules_commands::check(sources, out),
-        Command::Rules(Rules::Test(sources)) => rules_commands::test(sources, out),
+        Command::Rules(Rules::Test(args)) if args.watch => watch::test(&args.sources, out),
+        Command::Rules(Rules::Test(args)) => rules_commands::test(&args.sources, out),
         Command::Rules(Rules::Cost(sources)) => cost_command::cost(sources, out),
         Command::Rules(Rules::Replay(args)) => replay_command::replay(args, out),
         Command::Rules(Rules::Coverage(args)) => coverage_command::coverage(args, out),

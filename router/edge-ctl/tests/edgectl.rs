@@ -68,6 +68,9 @@ fn a_failed_test_ends_with_one_and_stops_a_build() {
         1 error
 
         FAIL  eu.x  fires at the level
+              PlayerDied at eu/x.rules.yaml:11:19
+              - fires: r
+              + none: no_match  # r
         0 passed, 1 failed
     "#]]
     .assert_eq(&out);

@@ -2,6 +2,8 @@
 
 mod project;
 
+use std::io::{BufRead as _, BufReader};
+
 use expect_test::expect;
 use project::{PARAMS, RULES, project, ran, write};
 use serde_json::{Value, json};
@@ -283,4 +285,81 @@ fn why_tells_what_cannot_be_asked() {
     write(&dir, "many/n.rules.yaml", &RULES.replace("id: r\n", "id: never\n").replace("[r]", "[never]"));
     write(&dir, "many/x.params.yaml", PARAMS);
     wrong(&["never", "many", "events.jsonl", "--line", "1"], "write one of eu.many/never, eu.x/never");
+}
+
+/// What a `--watch` prints, line by line, ended with the test.
+struct Watch {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Watch {
+    fn of(dir: &TempDir) -> Watch {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_edgectl"));
+        command.args(["rules", "test", "eu", "--watch"]).current_dir(dir.path()).stdout(std::process::Stdio::piped());
+        command.env_remove("EDGE_CATALOGUE").env_remove("EDGE_TENANT");
+        let mut child = command.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Watch { child, lines }
+    }
+
+    /// Reads until a line is `wanted`.
+    fn until(&self, wanted: &str) {
+        let patience = std::time::Duration::from_secs(30);
+        while self.lines.recv_timeout(patience).unwrap_or_else(|_| panic!("`{wanted}` never came")) != wanted {}
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_watch_runs_again_whenever_a_file_changes() {
+    let dir = project();
+    let watch = Watch::of(&dir);
+    watch.until("1 passed, 0 failed");
+    write(&dir, "eu/x.params.yaml", &PARAMS.replace("default: 5", "default: 60"));
+    watch.until("eu/x.params.yaml changed");
+    watch.until("0 passed, 1 failed");
+    write(&dir, "eu/x.rules.yaml", &RULES.replace("event.level >=", "event.lvl >="));
+    watch.until("1 error");
+    write(&dir, "eu/x.rules.yaml", RULES);
+    write(&dir, "eu/x.params.yaml", PARAMS);
+    watch.until("1 passed, 0 failed");
+}
+
+#[test]
+fn a_failed_test_shows_what_was_expected_and_what_happened() {
+    let dir = project();
+    let expect = "expect: { fires: [r], commands: [ { publish: t, message: { level: 6 } }, { reply: hi } ] }";
+    write(
+        &dir,
+        "eu/x.rules.yaml",
+        &RULES.replace("expect: { fires: [r] }", expect).replace("none: any", "none: cooldown"),
+    );
+    let (code, out, _) = ran(&dir, &["rules", "test", "eu"]);
+    assert_eq!(code, 1);
+    let from = out.find("FAIL").unwrap();
+    expect![[r#"
+        FAIL  eu.x  fires at the level
+              PlayerDied at eu/x.rules.yaml:10:19
+              - none: cooldown
+              + none: no_match
+              PlayerDied at eu/x.rules.yaml:11:19
+                fires: r
+              - publish: t, message: { level: 6 }
+              + publish: t, message: {"level":5}
+              - reply: hi
+        0 passed, 1 failed
+    "#]]
+    .assert_eq(&out[from..]);
+    let (_, said) = json_of(&dir, &["rules", "test", "eu"]);
+    let lines = &said["tests"][0]["differences"][1]["lines"];
+    assert_eq!(lines[1]["side"], "expected");
 }

@@ -10,6 +10,7 @@ use edge_event::{ConnInfo, ProducerId, UnixMillis};
 use rules_engine::RuleSet;
 use serde_json::{Value, json};
 
+use super::difference::Difference;
 use super::judge::Judge;
 use super::prepare::{Conn, Prepared, Step, prepare};
 use crate::compilation::Compilation;
@@ -33,6 +34,8 @@ pub struct TestOutcome {
     pub place: String,
     /// Whether everything was as expected.
     pub passed: bool,
+    /// What was expected and what happened, for each event that ended otherwise.
+    pub differences: Vec<Difference>,
 }
 
 /// What all tests showed.
@@ -70,17 +73,22 @@ impl TestRun {
         for outcome in &self.outcomes {
             let word = if outcome.passed { "pass" } else { "FAIL" };
             out.push_str(&format!("{word}  {}  {}\n", outcome.package, outcome.name));
+            outcome.differences.iter().for_each(|difference| difference.write(&mut out, color));
         }
         out.push_str(&format!("{} passed, {} failed\n", self.passed(), self.failed()));
         out
     }
 
-    /// `{"passed", "failed", "tests": [{package, name, place, passed}], "report"}`
+    /// `{"passed", "failed", "tests": [{package, name, place, passed, differences}], "report"}`
     pub fn to_json(&self, sources: &Sources) -> Value {
         let tests: Vec<Value> = self
             .outcomes
             .iter()
-            .map(|o| json!({ "package": o.package, "name": o.name, "place": o.place, "passed": o.passed }))
+            .map(|o| {
+                let (package, name, place) = (&o.package, &o.name, &o.place);
+                let (passed, differences) = (o.passed, &o.differences);
+                json!({ "package": package, "name": name, "place": place, "passed": passed, "differences": differences })
+            })
             .collect();
         let report = self.report.to_json(sources);
         json!({ "passed": self.passed(), "failed": self.failed(), "tests": tests, "report": report })
@@ -112,12 +120,13 @@ impl Compilation {
                 loaded.insert(key.clone(), fresh);
             }
             let failures = run.report.diagnostics().len() + run.report.dropped();
-            one(&package.name, &prepared, &loaded[&key], self.sources(), &mut run.report);
+            let differences = one(&package.name, &prepared, &loaded[&key], self.sources(), &mut run.report);
             run.outcomes.push(TestOutcome {
                 package: package.name.clone(),
                 name: test.name.value.clone(),
                 place: self.sources().describe(test.name.span),
                 passed: run.report.diagnostics().len() + run.report.dropped() == failures,
+                differences,
             });
         }
     }
@@ -147,7 +156,9 @@ impl Compilation {
     }
 }
 
-fn one(package: &str, test: &Prepared<'_>, loaded: &Loaded, sources: &Sources, report: &mut Report) {
+/// Runs one test; gives how its events ended otherwise than expected.
+fn one(package: &str, test: &Prepared<'_>, loaded: &Loaded, sources: &Sources, report: &mut Report) -> Vec<Difference> {
+    let mut differences = Vec::new();
     let mut offline = Offline::new(Arc::clone(&loaded.set));
     for step in &test.steps {
         let conn = Arc::new(conn_of(&test.conn, step));
@@ -163,9 +174,14 @@ fn one(package: &str, test: &Prepared<'_>, loaded: &Loaded, sources: &Sources, r
                 step,
                 only: test.decl.rule.as_ref().map(|r| r.value.as_str()),
             };
+            let before = report.diagnostics().len() + report.dropped();
             judge.expectation(expect, report);
+            if report.diagnostics().len() + report.dropped() > before {
+                differences.push(judge.difference(expect));
+            }
         }
     }
+    differences
 }
 
 fn conn_of(conn: &Conn, step: &Step<'_>) -> ConnInfo {
