@@ -71,6 +71,10 @@ mutants! {
     DedupeTooHigh = "dedupe-too-high",
     /// Duplicates are counted where they come in and not where they end.
     LedgerOneSided = "ledger-one-sided",
+    /// What a gate held back is counted as if no rule had matched.
+    WrongPlaceCounted = "wrong-place-counted",
+    /// What a datagram orders is counted and goes nowhere.
+    DatagramForgotten = "datagram-forgotten",
     /// Rules are evaluated under the revision before, and the record names the new one.
     TwoRevisions = "two-revisions",
     /// A bundle that is older than the one that serves is let in.

@@ -161,10 +161,13 @@ impl Owner {
         let verdict = self.evaluator.evaluate(&self.evaluated, &mut self.state, &routed.event, now, &mut self.outputs);
         match verdict {
             Verdict::Commanded => counters.commanded += 1,
-            Verdict::Suppressed(_) => counters.suppressed += 1,
-            Verdict::NoMatch => counters.no_match += 1,
+            Verdict::Suppressed(_) if !mutant!(WrongPlaceCounted) => counters.suppressed += 1,
+            Verdict::Suppressed(_) | Verdict::NoMatch => counters.no_match += 1,
         }
         self.send_replies(&routed.origin, outbox, counters);
+        if routed.reliable.is_none() && mutant!(DatagramForgotten) {
+            self.outputs.clear();
+        }
         if self.outputs.is_durable() {
             counters.records += 1;
             counters.commands += self.outputs.commands.len() as u64;

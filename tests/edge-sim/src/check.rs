@@ -7,6 +7,7 @@
 pub(crate) mod ends;
 pub(crate) mod once;
 pub(crate) mod order;
+pub(crate) mod places;
 pub(crate) mod reading;
 pub(crate) mod receipts;
 pub(crate) mod removals;
@@ -53,6 +54,7 @@ pub(crate) fn at_the_end(world: &World<'_>, scribe: &mut Scribe<'_>) {
         reading::check(world, node, scribe);
         revisions::check(node, scribe);
         ledger(node, scribe);
+        places::check(world, node, scribe);
         node.pop.look_at_memory(scribe);
     }
 }

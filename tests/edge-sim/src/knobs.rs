@@ -46,6 +46,8 @@ knobs! {
     receipt_batch: u32 = sessions.receipt_batch,
     receipt_delay: Span = sessions.receipt_delay,
     retry_above: usize = sessions.retry_above,
+    connections_max: usize = sessions.connections_max,
+    handshakes_max: usize = sessions.handshakes_max,
     forward_slots: usize = shard.forward_slots,
     back_slots: usize = shard.back_slots,
     record_slots: usize = shard.record_slots,

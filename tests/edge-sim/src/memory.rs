@@ -71,7 +71,13 @@ impl MemoryWatch {
             return;
         }
         self.most = held;
-        let connections = stats().iter().map(|s| s.connections).sum::<u64>();
+        let stats = stats();
+        let connections = stats.iter().map(|s| s.connections).sum::<u64>();
+        let ceiling = setup.sessions.connections_max as u64;
+        if let Some(crowded) = stats.iter().find(|s| s.connections > ceiling) {
+            scribe
+                .broken(Promise::P4, format!("a shard has {} connections, {ceiling} is the most", crowded.connections));
+        }
         let (grown, allowed) =
             (held - self.begun_with.unwrap_or(held), allowance(setup, connections as usize) as i64 + self.for_shards);
         self.fullest = self.fullest.max((grown.max(0) * 1_000 / allowed) as u32);

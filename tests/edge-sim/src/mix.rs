@@ -83,6 +83,10 @@ mix! {
     tokens_invalid: "connections closed for a bad REAUTH",
     /// Connections closed by a deny list.
     revoked: "connections closed by the deny list",
+    /// First packets that were refused or left unread, as their shard had no room for a connection more.
+    shed_at_the_door: "first packets shed at the door",
+    /// Connections refused, as their shard had as many as it may.
+    refused_at_the_ceiling: "connections refused at the ceiling",
     /// Sessions refused by a deny list.
     refused_for_denial: "sessions refused by the deny list",
     /// Clients that changed their address.
@@ -205,6 +209,8 @@ mix! {
     cuts: "ledger cuts",
     /// Of them, with events between two shards.
     cuts_in_flight: "ledger cuts with events in flight",
+    /// Counts of a node's events at one place, known exactly from what clients told.
+    places_exact: "places with an exact count",
     /// Group commits.
     commits: "group commits",
     /// Checkpoints.

@@ -174,6 +174,7 @@ impl Plan {
         papers::deny(rng, clients, length, &mut troubles);
         load::crowd(rng, clients, length, &mut setup, &mut troubles);
         swaps::crowd(rng, &mut troubles);
+        load::lower_ceiling(rng, clients, length, (&mut setup, &mut troubles));
         let (paths, papers) = (paths::draw(rng, clients), papers::draw(rng));
         setup.token_leeway = papers.leeway;
         troubles.sort_by_key(|(at, _)| *at);

@@ -156,6 +156,11 @@ impl Pop {
         self.was_drained
     }
 
+    /// Whether the story's clients can fill one of its shards.
+    pub(crate) fn has_low_ceiling(&self) -> bool {
+        self.setup.sessions.connections_max < edge_session::Config::default().connections_max
+    }
+
     /// Which start it is whose daemon hears what is sent now.
     pub(crate) fn next_to_hear(&self) -> u64 {
         self.starts + u64::from(!self.is_up())
@@ -275,6 +280,11 @@ impl Pop {
     /// The cut that closed last, as the checker added it up; `None` while one is under way.
     pub(crate) fn last_cut(&self) -> Option<Sum> {
         self.cuts.is_closed().then(|| self.cuts.last())
+    }
+
+    /// Events that the running daemon's sessions accepted, by its shards' word.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.daemon.iter().flat_map(|d| &d.shards).map(|seat| seat.shard.stats().counters.accepted).sum()
     }
 
     /// The spans in which the running daemon's shards did not read a class.

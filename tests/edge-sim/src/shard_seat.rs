@@ -144,6 +144,7 @@ impl ShardSeat {
         mix.suppressed += stats.counters.suppressed;
         mix.rejected += stats.counters.rejected;
         mix.retries += stats.sessions.retries;
+        mix.shed_at_the_door += stats.sessions.initials_shed;
         mix.handshakes += stats.sessions.handshakes;
         mix.packets_strayed += stats.sessions.datagrams_foreign;
         mix.finished_before += stats.sessions.events_finished_before;

@@ -48,8 +48,9 @@ pub(crate) struct Witness {
     ordered: BTreeMap<(Arc<str>, PlayerKey), Vec<Position>>,
     /// Position of each ticket of the running daemon.
     tickets: BTreeMap<(ShardId, u64), Position>,
-    /// The last whose recovery ended well.
+    /// The last whose recovery ended well, and when it did, in time since the story's beginning.
     epoch: StartEpoch,
+    since: Duration,
 }
 
 impl Witness {
@@ -61,6 +62,7 @@ impl Witness {
             ordered: BTreeMap::new(),
             tickets: BTreeMap::new(),
             epoch: StartEpoch(0),
+            since: Duration::ZERO,
         }
     }
 
@@ -157,6 +159,12 @@ impl Witness {
         }
         self.tickets.clear();
         self.epoch = recovered.epoch;
+        self.since = scribe.clock.elapsed();
+    }
+
+    /// The last start whose recovery ended well, and when it did.
+    pub(crate) fn life(&self) -> (StartEpoch, Duration) {
+        (self.epoch, self.since)
     }
 
     /// Whether a record in which this rule ordered something for this player was durable at a moment.

@@ -21,13 +21,15 @@ pub(crate) struct End<'a> {
     pub(crate) has_other: bool,
 }
 
-/// What QUIC itself ends a connection for: silence, a daemon that forgot it, one that takes no new ones, a first packet with a
-/// flipped bit (in its token, its kind or its version) or from another address than the Retry went to.
-const BY_QUIC: [&str; 6] = [
+/// A shard that has as many connections as it may, or a daemon that is leaving.
+const NO_ROOM: &str = "aborted by peer: the server refused to accept a new connection";
+
+/// What QUIC itself ends a connection for: silence, a daemon that forgot it, a first packet with a flipped bit (in its token, its
+/// kind or its version) or from another address than the Retry went to.
+const BY_QUIC: [&str; 5] = [
     "timed out",
     "reset by peer",
     "peer doesn't implement any supported version",
-    "aborted by peer: the server refused to accept a new connection",
     "aborted by peer: received an invalid Retry Token in a client Initial",
     "aborted by peer: detected an error with protocol compliance that was not covered by more specific error codes: client sent Retry",
 ];
@@ -42,6 +44,10 @@ pub(crate) fn on_lost(end: &End<'_>, pop: &Pop, scribe: &mut Scribe<'_>) {
         // Nothing was heard of it for long: the network was cut, or loses much.
         Some(CloseCode::HelloTimeout | CloseCode::IdleTimeout) => true,
         Some(_) => false,
+        None if end.why == NO_ROOM => {
+            scribe.mix.refused_at_the_ceiling += u64::from(pop.has_low_ceiling());
+            pop.was_drained() || pop.has_low_ceiling()
+        }
         None => BY_QUIC.contains(&end.why),
     };
     if !is_right {

@@ -1,7 +1,8 @@
-//! What a seed decides about overload: a story in which a node has so little room, and a disk so slow, that it must shed.
+//! What a seed decides about overload: a story in which a node has so little room, and a disk so slow, that it must shed; and
+//! one in which a shard may have so few connections that those of clients which are gone fill it.
 //!
 //! In: the seed's generator, the setup and the trouble so far. Out: the same, with small queues, a slow disk, and bursts of
-//! everybody at once, some of them met by newcomers. Deliberately absent: what a node does about it.
+//! everybody at once, some of them met by newcomers; or with a low ceiling. Deliberately absent: what a node does about it.
 
 use std::time::Duration;
 
@@ -40,4 +41,26 @@ pub(super) fn crowd(
         }
     }
     true
+}
+
+/// Lowers the ceiling of some stories: every client finds a place, but not beside all of those that it left behind.
+pub(super) fn lower_ceiling(
+    rng: &mut Rng,
+    clients: usize,
+    length: Duration,
+    plan: (&mut Setup, &mut Vec<(Duration, Trouble)>),
+) {
+    if !rng.chance(100_000) {
+        return;
+    }
+    let (setup, troubles) = plan;
+    setup.sessions.connections_max = clients + pick(rng, 0, 2);
+    if rng.chance(300_000) {
+        setup.sessions.handshakes_max = pick(rng, 1, 3);
+        setup.sessions.retry_above = setup.sessions.retry_above.min(setup.sessions.handshakes_max);
+    }
+    // A process that dies leaves a connection behind that ends with its idle timeout alone.
+    for _ in 0..pick(rng, 4, 16) {
+        troubles.push((rng.duration(length), Trouble::ClientDeath { client: rng.index(clients) }));
+    }
 }

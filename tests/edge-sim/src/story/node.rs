@@ -126,7 +126,8 @@ impl Node {
             return false;
         }
         let Some(cut) = self.pop.last_cut() else { return false };
-        let is_final = cut.number > 0 && self.final_cut == Some(cut.number);
+        // What a client told the other node may still come here, behind the cut that was meant to be the last.
+        let is_final = cut.number > 0 && self.final_cut == Some(cut.number) && cut.accepted == self.pop.accepted();
         if !is_final {
             self.pop.cut();
             self.final_cut = Some(cut.number + 1);

@@ -55,7 +55,7 @@ pub(super) const fn suite(mutant: Mutant) -> Suite {
         }
         Mutant::PausedClassRead => &["Overload"],
         Mutant::BodyKeepsItsChunk => &["P4"],
-        Mutant::LedgerOneSided => &["P8"],
+        Mutant::LedgerOneSided | Mutant::WrongPlaceCounted | Mutant::DatagramForgotten => &["P8"],
         Mutant::TwoRevisions | Mutant::OlderBundleAccepted => &["P6"],
         Mutant::ReceiptBeforeFsync | Mutant::CommitWithoutFsync | Mutant::FsyncRetried => &["Receipt"],
         Mutant::BatchForgotten => &["Liveness"],
