@@ -194,6 +194,11 @@ impl Sessions {
         self.context.stats
     }
 
+    /// What it was made with.
+    pub fn config(&self) -> &crate::Config {
+        &self.context.config
+    }
+
     /// Whether no connection is left; after [`begin_drain`](Self::begin_drain) the shard may stop then.
     pub fn is_empty(&self) -> bool {
         self.table.len() == 0

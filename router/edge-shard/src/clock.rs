@@ -6,7 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use edge_event::UnixMillis;
+use edge_event::{Event, UnixMillis};
+
+/// Clocks of two shards that are nearer than this agree: each is read at the shard's own moments.
+const AGREE_WITHIN_MS: i64 = 100;
 
 /// Wall-anchored time of one shard.
 #[derive(Debug)]
@@ -36,10 +39,27 @@ impl ShardClock {
         }
         UnixMillis(self.shown)
     }
+
+    /// Dates an event that another shard dated `passed` ago by our time, where the two clocks disagree; the event's age stays.
+    /// The wall may step forward and back while one of two shards does not look; its own time then lies outside of every window
+    /// of the other, for hours perhaps.
+    pub(crate) fn redate(&self, event: &mut Event, passed: Duration) {
+        let arrival = self.shown.saturating_sub(passed.as_millis() as i64);
+        let behind = arrival.saturating_sub(event.arrival.0);
+        if behind.abs() >= AGREE_WITHIN_MS {
+            event.arrival.0 = arrival;
+            event.happened.0 = event.happened.0.saturating_add(behind);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use edge_event::{EventId, EventTypeId, NodeId, Partition, PlayerKey, ShardId, StartEpoch};
+
     use super::*;
 
     #[test]
@@ -65,6 +85,35 @@ mod tests {
             assert_eq!(clock.tell(start + Duration::from_millis(ms), UnixMillis(100)), UnixMillis(100));
         }
         assert_eq!(clock.tell(start + Duration::from_millis(5_000), UnixMillis(101)), UnixMillis(101));
+    }
+
+    fn dated(arrival: i64, happened: i64) -> Event {
+        Event {
+            id: EventId::Datagram { node: NodeId(1), epoch: StartEpoch(1), shard: ShardId(0), ordinal: 1 },
+            event_type: EventTypeId(1),
+            subject: "p".into(),
+            player: PlayerKey(1),
+            partition: Partition::of(PlayerKey(1)),
+            arrival: UnixMillis(arrival),
+            happened: UnixMillis(happened),
+            conn: Arc::default(),
+            payload: Bytes::new(),
+        }
+    }
+
+    /// The wall stepped forward by an hour and back while only we looked: to us it is an hour later than to our peer.
+    #[test]
+    fn what_a_peer_dated_by_another_time_happened_as_long_ago_by_ours() {
+        let start = Instant::now();
+        let mut clock = ShardClock::new(start, UnixMillis(0));
+        clock.tell(start, UnixMillis(3_600_000));
+        let mut event = dated(1_000, 400);
+        clock.redate(&mut event, Duration::from_millis(50));
+        assert_eq!((event.arrival.0, event.happened.0), (3_599_950, 3_599_350));
+        // Between clocks that agree, what the peer wrote stands.
+        let mut event = dated(3_599_930, 3_599_000);
+        clock.redate(&mut event, Duration::from_millis(50));
+        assert_eq!((event.arrival.0, event.happened.0), (3_599_930, 3_599_000));
     }
 
     #[test]

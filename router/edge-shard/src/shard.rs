@@ -107,9 +107,12 @@ impl Shard {
     /// A message that makes work. The caller has asked [`takes_forward`](Shard::takes_forward).
     pub fn handle_forward(&mut self, now: Instant, wall: UnixMillis, from: ShardId, message: Forward) {
         match message {
-            Forward::Event(routed) => {
+            Forward::Event(mut routed) => {
                 self.cuts.on_event_from(from);
                 let shown = self.clock.tell(now, wall);
+                if !self.sessions.config().ages_by_wall {
+                    self.clock.redate(&mut routed.event, now.saturating_duration_since(routed.arrived));
+                }
                 self.owner.take(routed, shown, &mut self.outbox, &mut self.counters);
             }
             Forward::Attach(attach) => self.owner.attach(attach, &mut self.outbox),
