@@ -27,6 +27,8 @@ use crate::parts::{Gate, Parts, Serving, ShardStats};
 
 /// How often time is noticed where no session asks for it.
 const TICK: Duration = Duration::from_secs(1);
+/// Slots for events that wait for room, which are kept though none waits.
+const HELD_KEPT: usize = 1_024;
 /// How long a player with too many sessions shall wait: a session of a client that crashed ends by its silence.
 const TOO_MANY_RETRY: Duration = Duration::from_secs(15);
 
@@ -198,6 +200,10 @@ impl Shard {
         let shown = self.clock.tell(now, wall);
         self.sessions.handle_timeout(now, Hands { shown, wall });
         self.owner.on_time(now, shown);
+        // What a standstill made it hold is given back.
+        if self.held.is_empty() {
+            self.held.shrink_to(HELD_KEPT);
+        }
         self.tick_at = now + TICK;
     }
 
