@@ -123,8 +123,10 @@ pub struct Rules {
     pub bundle: PathBuf,
     /// Keys that may sign.
     pub keys: PathBuf,
-    /// The newest revision of each key.
-    pub ratchet: Option<PathBuf>,
+    /// Directory of what is remembered of the rules that served.
+    pub store: Option<PathBuf>,
+    /// How long rules must serve to have proved good.
+    pub proved_after: Duration,
 }
 
 /// The spool.

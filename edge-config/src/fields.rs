@@ -165,10 +165,16 @@ pub(crate) const FIELDS: &[Field] = &[
     field("rules.bundle", Kind::Path, Refused, "The signed bundle."),
     field("rules.keys", Kind::Path, Refused, "Public keys that may sign bundles."),
     field(
-        "rules.ratchet",
+        "rules.store",
         Kind::Path,
-        Means("a restart forgets which revisions were seen", "\"rules.ratchet\""),
-        "File in which the newest revision of each signing key is kept, so that an older bundle is refused after a restart, too.",
+        Means("a restart forgets which rules served", "\"rules\""),
+        "Directory of what is remembered of the rules: the bundles that served, to start with and to step back to; the newest revision of each signing key, so that an older bundle is refused after a restart, too; who changed what when.",
+    ),
+    field(
+        "rules.proved_after",
+        Kind::Duration,
+        Default("\"60s\""),
+        "Rules that served so long without a crash have proved good: what to step back to, by hand or after three starts of newer ones in vain.",
     ),
     field(
         "spool.directory",

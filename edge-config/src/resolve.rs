@@ -36,7 +36,8 @@ pub(crate) fn resolve(values: &Values, base: &Path) -> Result<Config, Vec<Proble
         rules: Rules {
             bundle: r.path("rules.bundle"),
             keys: r.path("rules.keys"),
-            ratchet: r.path_if("rules.ratchet"),
+            store: r.path_if("rules.store"),
+            proved_after: r.duration("rules.proved_after"),
         },
         spool: r.spool(),
         sink_file: r.sink_file(),

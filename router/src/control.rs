@@ -16,10 +16,11 @@ use edge_session::MoveTo;
 use edge_shard::{Gate, Serving};
 use edge_spool::Health;
 use edge_wire::codes::RefuseCode;
+use rules_store::{Deed, How};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::board::{Order, Published, Report, ShardDesk, ShardFigures};
-use crate::bundles::Bundles;
+use crate::bundles::{Bundles, Checked};
 use crate::ledger::Cuts;
 use crate::metrics::Snapshot;
 use crate::overview::Overview;
@@ -44,11 +45,13 @@ const CLOSING_MAX: Duration = Duration::from_secs(1);
 const HURRIED_CLOSING_MAX: Duration = Duration::from_millis(250);
 /// The longest name of who asks, bytes.
 const BY_BYTES_MAX: usize = 128;
+/// The longest reason that is taken, bytes.
+const WHY_BYTES_MAX: usize = 512;
 
 /// What others ask of the control thread.
 pub(crate) enum Ask {
     /// An operator's request.
-    Request(Request, oneshot::Sender<Response>),
+    Request(Request, Caller, oneshot::Sender<Response>),
     /// Everything there is to know.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// May traffic be sent here? `Err` says why not.
@@ -57,6 +60,13 @@ pub(crate) enum Ask {
     Hurry,
     /// Every other thread has ended: end, too.
     End,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Caller {
+    /// The user at the other end of the control socket, as the kernel knows it.
+    pub(crate) uid: Option<u32>,
 }
 
 /// What the actor is made of.
@@ -82,6 +92,8 @@ struct Adoption {
     since: Instant,
     loaded: Loaded,
     answer: Option<oneshot::Sender<Response>>,
+    /// What is to be written down once it is live: nothing waits for that disk.
+    unwritten: Option<(Checked, How, Deed)>,
 }
 
 /// A drain on its way to its end.
@@ -100,6 +112,9 @@ struct Desk {
     control: Control,
     clock: ProcessClock,
     adoption: Option<Adoption>,
+    /// Since when the rules serve that serve now, and whether it was written down that they proved good.
+    serving_since: Instant,
+    is_proven: bool,
     /// Replaced sets that somebody may still look at. They are freed here, when nobody does any more.
     retired: Vec<Arc<Serving>>,
     cuts: Cuts,
@@ -147,6 +162,8 @@ impl Desk {
             control,
             clock,
             adoption: None,
+            serving_since: now,
+            is_proven: false,
             retired: Vec::new(),
             cuts: Cuts::new(shards),
             cut_at: now,
@@ -160,15 +177,7 @@ impl Desk {
 
     fn answer(&mut self, ask: Ask) {
         match ask {
-            Ask::Request(Request::Status, to) => {
-                let _ = to.send(Response::Status(Box::new(self.status())));
-            }
-            Ask::Request(Request::LoadBundle { bundle, by }, to) => self.load_text(&bundle, &by, to),
-            Ask::Request(Request::Reload, to) => self.reload(to),
-            Ask::Request(Request::Drain, to) => {
-                self.begin_drain();
-                let _ = to.send(Response::Draining);
-            }
+            Ask::Request(request, caller, to) => self.request(request, caller, to),
             Ask::Snapshot(to) => {
                 let _ = to.send(Box::new(self.snapshot()));
             }
@@ -177,6 +186,26 @@ impl Desk {
             }
             Ask::Hurry => self.hurry(),
             Ask::End => unreachable!("INVARIANT: the loop ends on it"),
+        }
+    }
+
+    fn request(&mut self, request: Request, caller: Caller, to: oneshot::Sender<Response>) {
+        match request {
+            Request::Status => {
+                let _ = to.send(Response::Status(Box::new(self.status())));
+            }
+            Request::LoadBundle { bundle, by } => self.load_text(&bundle, by, caller, to),
+            Request::Rollback { revision, by, why } => {
+                self.roll_back(revision, self.deed("rollback", caller, by, why), to);
+            }
+            Request::RulesLog { last } => {
+                let _ = to.send(Response::RulesLog(records::log(self.control.bundles.store(), last)));
+            }
+            Request::Reload => self.reload(caller, to),
+            Request::Drain => {
+                self.begin_drain();
+                let _ = to.send(Response::Draining);
+            }
         }
     }
 
@@ -207,6 +236,13 @@ impl Desk {
                 "the bundle is published and will be live when they turn; look at /readyz for the stuck shard",
             )));
         }
+        if !self.is_proven
+            && now.saturating_duration_since(self.serving_since) >= self.control.config.rules.proved_after
+        {
+            self.is_proven = true;
+            self.write_down();
+            self.control.bundles.prove(self.clock.unix_millis());
+        }
         // Nobody can look at a set anew that only we hold: these two numbers cannot rise again.
         self.retired.retain(|old| Arc::strong_count(old) > 1 || Arc::strong_count(&old.rules) > 1);
     }
@@ -231,7 +267,7 @@ impl Desk {
 
     // ---- bundles
 
-    fn reload(&mut self, to: oneshot::Sender<Response>) {
+    fn reload(&mut self, caller: Caller, to: oneshot::Sender<Response>) {
         match settings::verifier_of(&self.control.config) {
             Ok(verifier) => self.order_all(|| Order::Verifier(verifier.clone())),
             Err(why) => tracing::error!(%why, "issuers' keys stay as they were"),
@@ -242,7 +278,7 @@ impl Desk {
             Err(why) => tracing::error!(%why, "the deny list stays as it was"),
         }
         match settings::bundle_bytes(&self.control.config) {
-            Ok(bytes) => self.load(bytes, "reload", to),
+            Ok(bytes) => self.load(bytes, self.deed("reload", caller, String::new(), String::new()), to),
             Err(why) => {
                 let refusal = refusal("bundle_unreadable", why.to_string(), "the old bundle goes on serving");
                 self.refuse(refusal, to);
@@ -250,14 +286,10 @@ impl Desk {
         }
     }
 
-    fn load_text(&mut self, bundle: &str, by: &str, to: oneshot::Sender<Response>) {
+    fn load_text(&mut self, bundle: &str, by: String, caller: Caller, to: oneshot::Sender<Response>) {
         use base64::Engine as _;
-        if by.len() > BY_BYTES_MAX {
-            let what = format!("`by` has {} bytes; at most {BY_BYTES_MAX} are kept", by.len());
-            return self.refuse(refusal("by_too_long", what, "say it shorter"), to);
-        }
         match base64::engine::general_purpose::STANDARD.decode(bundle) {
-            Ok(bytes) => self.load(bytes, by, to),
+            Ok(bytes) => self.load(bytes, self.deed("load", caller, by, String::new()), to),
             Err(why) => {
                 let refusal =
                     refusal("bundle_not_base64", why.to_string(), "send the signed file's bytes in standard base64");
@@ -266,36 +298,79 @@ impl Desk {
         }
     }
 
-    fn load(&mut self, bytes: Vec<u8>, by: &str, to: oneshot::Sender<Response>) {
-        if self.adoption.as_ref().is_some_and(|a| a.answer.is_some()) {
-            let refusal = refusal("busy", "another bundle is being adopted".into(), "try again in a moment");
-            return self.refuse(refusal, to);
-        }
+    /// What somebody does, now.
+    fn deed(&self, what: &str, caller: Caller, by: String, why: String) -> Deed {
+        Deed { at_ms: self.clock.unix_millis(), what: what.into(), uid: caller.uid, by, why, ..Deed::default() }
+    }
+
+    fn load(&mut self, bytes: Vec<u8>, deed: Deed, to: oneshot::Sender<Response>) {
         let since = self.clock.now();
-        let serving = match self.control.bundles.check(bytes, self.clock.unix_millis()) {
-            Ok(checked) => self.control.bundles.accept(checked),
-            Err(why) => return self.refuse(why, to),
-        };
+        if let Err(why) = self.may_change(&deed) {
+            return self.refuse(why, to);
+        }
+        match self.control.bundles.check(bytes, self.clock.unix_millis()) {
+            Ok(checked) => self.publish(checked, How::Load, deed, since, to),
+            Err(why) => self.refuse(why, to),
+        }
+    }
+
+    fn roll_back(&mut self, revision: Option<u64>, deed: Deed, to: oneshot::Sender<Response>) {
+        let since = self.clock.now();
+        if let Err(why) = self.may_change(&deed) {
+            return self.refuse(why, to);
+        }
+        match self.control.bundles.step_back(revision, self.clock.unix_millis()) {
+            Ok(checked) => self.publish(checked, How::StepBack, deed, since, to),
+            Err(why) => self.refuse(why, to),
+        }
+    }
+
+    /// One change at a time, and only one whose words can be kept whole.
+    fn may_change(&mut self, deed: &Deed) -> Result<(), Refusal> {
+        for (name, text, most) in [("by", &deed.by, BY_BYTES_MAX), ("why", &deed.why, WHY_BYTES_MAX)] {
+            if text.len() > most {
+                let what = format!("`{name}` has {} bytes; at most {most} are kept", text.len());
+                return Err(refusal(&format!("{name}_too_long"), what, "say it shorter"));
+            }
+        }
+        if self.adoption.as_ref().is_some_and(|a| a.answer.is_some()) {
+            return Err(refusal("busy", "another bundle is being adopted".into(), "try again in a moment"));
+        }
+        self.write_down();
+        Ok(())
+    }
+
+    fn publish(&mut self, checked: Checked, how: How, deed: Deed, since: Instant, to: oneshot::Sender<Response>) {
+        let serving = checked.serving().clone();
         let replaced = self.control.published.serving();
         let loaded = Loaded {
             revision: serving.rules.revision(),
             replaced: replaced.rules.revision(),
             rules: serving.rules.rules().len() as u64,
             live_after_ms: 0.0,
-            warnings: self.control.bundles.warnings(self.clock.unix_millis()),
+            warnings: checked.warnings(self.clock.unix_millis()),
         };
         tracing::info!(
             revision = loaded.revision,
             replaced = loaded.replaced,
             rules = loaded.rules,
-            by,
+            by = deed.by,
             "bundle verified"
         );
+        let deed = Deed { replaced: loaded.replaced, ..deed };
         let number = self.control.published.publish(serving);
         let awaited = self.control.shards.len();
         self.retired.push(replaced);
-        self.adoption = Some(Adoption { number, awaited, since, loaded, answer: Some(to) });
+        let unwritten = Some((checked, how, deed));
+        self.adoption = Some(Adoption { number, awaited, since, loaded, answer: Some(to), unwritten });
+        (self.serving_since, self.is_proven) = (since, false);
         self.control.overview.wake_shards();
+    }
+
+    /// Writes down what came to service and was not written down yet; says what of it could not be.
+    fn write_down(&mut self) -> Option<String> {
+        let (checked, how, deed) = self.adoption.as_mut()?.unwritten.take()?;
+        self.control.bundles.took(&checked, how, deed)
     }
 
     fn refuse(&mut self, refusal: Refusal, to: oneshot::Sender<Response>) {
@@ -318,8 +393,10 @@ impl Desk {
             ms = adoption.loaded.live_after_ms,
             "bundle live on every shard"
         );
-        if let Some(answer) = adoption.answer.take() {
-            let _ = answer.send(Response::Loaded(adoption.loaded.clone()));
+        let (mut loaded, answer) = (adoption.loaded.clone(), adoption.answer.take());
+        loaded.warnings.extend(self.write_down());
+        if let Some(answer) = answer {
+            let _ = answer.send(Response::Loaded(loaded));
         }
     }
 
@@ -446,6 +523,8 @@ impl Desk {
             }
         }
         draining.is_over = true;
+        self.write_down();
+        self.control.bundles.rest();
         // In this order: a shard that ends before would be taken for one that failed.
         let _ = self.control.voice.send(Word::Drained);
         self.order_all(|| Order::Stop);
@@ -489,6 +568,7 @@ impl Desk {
             node: self.control.config.node.id.0,
             epoch: snapshot.spool.epoch,
             revision: snapshot.revision,
+            rules: records::status(&self.control.bundles),
             shards: snapshot
                 .shards
                 .iter()
@@ -522,5 +602,6 @@ fn refusal(code: &str, what: String, help: &str) -> Refusal {
     Refusal { code: code.into(), what, help: help.into() }
 }
 
+mod records;
 #[cfg(test)]
 mod tests;

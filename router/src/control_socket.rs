@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::control::Ask;
+use crate::control::{Ask, Caller};
 
 /// How long to wait after a connection could not be accepted: no descriptor is left, most likely.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -103,6 +103,7 @@ fn is_allowed(stream: &UnixStream) -> bool {
 }
 
 async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) -> io::Result<()> {
+    let caller = Caller { uid: stream.peer_cred().ok().map(|peer| peer.uid()) };
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     loop {
@@ -112,7 +113,7 @@ async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) -> io::Result<()>
             return Ok(());
         }
         let response = match from_line::<Request>(line.trim_end()) {
-            Ok(request) => ask(request, &asks).await,
+            Ok(request) => ask(request, caller, &asks).await,
             Err(refusal) => Response::Refused(refusal),
         };
         write.write_all(to_line(&response).as_bytes()).await?;
@@ -122,9 +123,9 @@ async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) -> io::Result<()>
     }
 }
 
-async fn ask(request: Request, asks: &mpsc::Sender<Ask>) -> Response {
+async fn ask(request: Request, caller: Caller, asks: &mpsc::Sender<Ask>) -> Response {
     let (to, answer) = oneshot::channel();
-    if asks.send(Ask::Request(request, to)).await.is_ok()
+    if asks.send(Ask::Request(request, caller, to)).await.is_ok()
         && let Ok(response) = answer.await
     {
         return response;

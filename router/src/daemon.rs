@@ -72,7 +72,7 @@ impl Daemon {
     /// What the operator must mend: a port or directory that is taken, a spool that cannot be read, an interface that the
     /// kernel refuses. Threads that run already go on: it is for the process to end.
     pub(crate) fn start(settings: Settings, clock: &ProcessClock) -> Result<Daemon> {
-        let Settings { config, tls, keys, verifier, deny, mut bundles, bundle } = settings;
+        let Settings { config, tls, keys, verifier, deny, mut bundles, first } = settings;
         let started = Instant::now();
         let config = Arc::new(config);
         let shards = shard_count(&config)?;
@@ -115,7 +115,9 @@ impl Daemon {
         let forward_clock = clock.unmoved();
         threads.spawn("forward", move |pulse| forward_thread.run(&forward_clock, &pulse).map_err(Into::into))?;
 
-        let serving = bundle.serving().clone();
+        let serving = first.checked.serving().clone();
+        // Before the first event: should it crash the daemon, the next start must know with which rules.
+        bundles.begin(first, clock.unix_millis());
         let published = Arc::new(Published::new(serving.clone()));
         let (mut desks, mut wakers) = (Vec::new(), Vec::new());
         let mut restored = Restored::deal(&recovered.marks, &recovered.state, shards);
@@ -151,7 +153,6 @@ impl Daemon {
             threads.spawn(&format!("{SHARD}{i}"), move |pulse| thread.run(pulse).map_err(Into::into))?;
         }
         let udp_doors = threads.await_open(shards)?;
-        bundles.accept(bundle);
 
         let revision = serving.rules.revision();
         let (asks, asks_in) = mpsc::channel(64);

@@ -9,7 +9,7 @@ use rules_bundle::{Manifest, SigningKey, Unsigned};
 use rules_catalogue::Catalogue;
 use rules_engine::ir::RuleSetIr;
 
-use crate::bundles::Bundles;
+use crate::bundles::{Bundles, store_in};
 
 /// A day of the tests, milliseconds since 1970.
 pub(crate) const NOW_MS: i64 = 1_800_000_000_000;
@@ -52,8 +52,9 @@ pub(crate) fn bundle(revision: u64) -> Vec<u8> {
 }
 
 /// What trusts [`bundle`].
-pub(crate) fn bundles(ratchet: Option<&Path>) -> Bundles {
-    Bundles::new(&rules_keys(), &tenant(), ratchet.map(Path::to_owned)).expect("a good key")
+pub(crate) fn bundles(folder: Option<&Path>) -> Bundles {
+    let store = store_in(folder).unwrap_or_else(|why| panic!("{why}"));
+    Bundles::new(&rules_keys(), &tenant(), store).expect("a good key")
 }
 
 /// Fills a folder with everything that a daemon needs, and resolves its config.
@@ -73,7 +74,7 @@ pub(crate) fn furnish(folder: &Path) -> Config {
         node = {{ id = 1, tenant = "{}" }}
         listen = {{ address = "127.0.0.1:0", shards = 2, pin = false }}
         tls = {{ certificate = "certificate.pem", key = "key.pem" }}
-        rules = {{ bundle = "rules.bundle", keys = "rules.keys", ratchet = "rules.ratchet" }}
+        rules = {{ bundle = "rules.bundle", keys = "rules.keys", store = "rules" }}
         spool = {{ directory = "spool", segment = "4MiB", checkpoint_every = "8MiB" }}
         sink = {{ file = {{ directory = "commands" }} }}
         control = {{ socket = "control.sock", http = "127.0.0.1:0" }}

@@ -99,7 +99,7 @@ fn run(path: &std::path::Path, check_config: bool) -> ExitCode {
         Err(problems) => return wrong(&problems),
     };
     if check_config {
-        tracing::info!(path = %path.display(), revision = settings.bundle.serving().rules.revision(), "the config is good");
+        tracing::info!(path = %path.display(), revision = settings.first.checked.serving().rules.revision(), "the config is good");
         return ExitCode::SUCCESS;
     }
     match serve(settings, &clock) {

@@ -16,7 +16,7 @@ use edge_session::{DenyList, IssuerConfig, IssuerError, SharedKeys, TokenVerifie
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::bundles::{Bundles, Checked};
+use crate::bundles::{Bundles, First, store_in};
 
 /// The largest file that a config may name, bytes.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) deny: Option<Arc<DenyList>>,
     pub(crate) bundles: Bundles,
     /// The bundle to start with; it is taken into service when everything else has succeeded.
-    pub(crate) bundle: Checked,
+    pub(crate) first: First,
 }
 
 /// Why a file that the config names cannot be used.
@@ -78,17 +78,18 @@ impl Settings {
         let deny = note(&mut wrong, deny_of(&config));
         let bundles = note(&mut wrong, bundles_of(&config));
         let rules = bundles.map(|bundles| {
-            let checked = bundle_bytes(&config).and_then(|bytes| {
+            let deployed = bundle_bytes(&config).and_then(|bytes| {
                 let refused = |r: Refusal| {
                     unusable("rules.bundle", &config.rules.bundle, &format_args!("{}: {}", r.code, r.what))
                 };
                 bundles.check(bytes, now_unix_ms).map_err(refused)
             });
-            (bundles, note(&mut wrong, checked))
+            let first = bundles.first(deployed, now_unix_ms);
+            (bundles, note(&mut wrong, first))
         });
         match (tls, keys, verifier, deny, rules) {
-            (Some(tls), Some(keys), Some(verifier), Some(deny), Some((bundles, Some(bundle)))) if wrong.is_empty() => {
-                Ok(Settings { config, tls, keys, verifier, deny, bundles, bundle })
+            (Some(tls), Some(keys), Some(verifier), Some(deny), Some((bundles, Some(first)))) if wrong.is_empty() => {
+                Ok(Settings { config, tls, keys, verifier, deny, bundles, first })
             }
             _ => Err(AllUnusable(wrong)),
         }
@@ -213,8 +214,9 @@ fn bundles_of(config: &Config) -> Result<Bundles, Unusable> {
     let path = &config.rules.keys;
     let text = String::from_utf8(read(path, "rules.keys")?)
         .map_err(|_| unusable("rules.keys", path, &"is not text; it lists public keys, one a line"))?;
-    Bundles::new(&text, &config.node.tenant, config.rules.ratchet.clone())
-        .map_err(|why| unusable("rules.keys", path, &why))
+    let folder = config.rules.store.as_deref();
+    let store = store_in(folder).map_err(|why| unusable("rules.store", &why.path, &why.what))?;
+    Bundles::new(&text, &config.node.tenant, store).map_err(|why| unusable("rules.keys", path, &why))
 }
 
 /// The bundle's bytes as they lie on disk now, for SIGHUP.
@@ -238,8 +240,8 @@ mod tests {
         let files = || std::fs::read_dir(folder.path()).unwrap().count();
         let before = files();
         let settings = Settings::load(config, NOW_MS).unwrap_or_else(|all| panic!("{all}"));
-        assert_eq!(settings.bundle.serving().rules.revision(), 5);
-        assert_eq!(files(), before, "no ratchet, no spool");
+        assert_eq!(settings.first.checked.serving().rules.revision(), 5);
+        assert_eq!(files(), before, "no store, no spool");
     }
 
     #[test]

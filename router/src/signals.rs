@@ -13,7 +13,7 @@ use edge_admin::Request;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::control::Ask;
+use crate::control::{Ask, Caller};
 
 /// The exit code of a process that was told to end three times.
 const KILLED: i32 = 1;
@@ -87,5 +87,5 @@ impl Signals {
 
 /// Hands a request on. Its answer is in the log already, whatever it is.
 fn give(request: Request, asks: &mpsc::Sender<Ask>) -> bool {
-    asks.try_send(Ask::Request(request, oneshot::channel().0)).is_ok()
+    asks.try_send(Ask::Request(request, Caller::default(), oneshot::channel().0)).is_ok()
 }

@@ -29,6 +29,23 @@ pub enum Request {
         #[serde(default)]
         by: String,
     },
+    /// Make rules live again that served before and proved good.
+    Rollback {
+        /// Which revision; by default the one that proved good last, before those that serve.
+        #[serde(default)]
+        revision: Option<u64>,
+        /// Who asks, for the audit log; at most 128 bytes.
+        #[serde(default)]
+        by: String,
+        /// Why, for the audit log; at most 512 bytes.
+        #[serde(default)]
+        why: String,
+    },
+    /// Who changed the rules when?
+    RulesLog {
+        /// So many of the newest entries; at most 10,000 are told.
+        last: u32,
+    },
     /// Read the bundle file that the configuration names again, as SIGHUP does.
     Reload,
     /// Take no new session, send MOVE, finish what is here, then end: as SIGTERM does.
@@ -41,8 +58,10 @@ pub enum Request {
 pub enum Response {
     /// To [`Request::Status`].
     Status(Box<Status>),
-    /// To [`Request::LoadBundle`] and [`Request::Reload`]: it is live.
+    /// To [`Request::LoadBundle`], [`Request::Rollback`] and [`Request::Reload`]: it is live.
     Loaded(Loaded),
+    /// To [`Request::RulesLog`].
+    RulesLog(RulesLog),
     /// To [`Request::Drain`]: it has begun.
     Draining,
     /// The request was not carried out and nothing changed.
@@ -94,6 +113,9 @@ pub struct Status {
     pub epoch: u64,
     /// The rule set that serves.
     pub revision: u64,
+    /// More about it.
+    #[serde(default)]
+    pub rules: RulesStatus,
     /// Each shard's own state.
     pub shards: Vec<ShardStatus>,
     /// The spool.
@@ -113,6 +135,59 @@ pub struct Status {
     /// The same of commands between the rules and the spool.
     #[serde(default)]
     pub residual_commands: i64,
+}
+
+/// The rules that serve, and what could serve instead.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RulesStatus {
+    /// Digest of the bundle, hexadecimal.
+    pub digest: String,
+    /// Packages inside.
+    pub packages: Vec<String>,
+    /// When it was built, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// When it expires, in milliseconds since 1970; it serves on.
+    pub expires_ms: Option<i64>,
+    /// Somebody stepped back to it, or a start did: what is deployed takes its place only where it is newer than all before.
+    pub is_stepped_back_to: bool,
+    /// Revisions that proved good here and are kept, the newest word last: what a rollback can go to.
+    pub proved_good: Vec<u64>,
+    /// Somebody changed the audit log.
+    pub log_is_broken: bool,
+}
+
+/// The audit log of rules, or its end.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RulesLog {
+    /// The oldest first.
+    pub entries: Vec<RulesEntry>,
+    /// Where the log was changed by somebody else; empty where it was not.
+    pub broken: String,
+    /// Hash of the newest entry, hexadecimal: kept elsewhere, it vouches for all entries up to it.
+    pub newest: String,
+}
+
+/// One change of the rules.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RulesEntry {
+    /// Counted from 1.
+    pub n: u64,
+    /// When, in milliseconds since 1970 by the node's wall clock.
+    pub at_ms: i64,
+    /// `start`, `load`, `reload`, `rollback`, `fell_back`, `proved_good`.
+    pub what: String,
+    /// The user who asked, as the kernel knows it; absent where the daemon did it by itself.
+    pub uid: Option<u32>,
+    /// The name that came with the request: its word.
+    pub by: String,
+    /// The reason that came with the request.
+    pub why: String,
+    /// The revision that it is about.
+    pub revision: u64,
+    /// The revision that served before; 0 where there was none.
+    pub replaced: u64,
+    /// The bundle's digest, hexadecimal.
+    pub digest: String,
 }
 
 /// One shard.

@@ -52,6 +52,12 @@ pub(crate) enum Rules {
     Build(Build),
     /// Send a bundle to the daemon and make it live.
     Load(Load),
+    /// Make rules live again that served before and proved good.
+    Rollback(Rollback),
+    /// Say which rules serve, and what a rollback could go to.
+    Status(Socket),
+    /// Say who changed the rules when.
+    Log(RulesLog),
     /// Say what a code means and what to do about it.
     Explain(Explain),
     /// Look at the catalogue of events: what is untidy, and what a change breaks.
@@ -237,6 +243,27 @@ pub(crate) struct Load {
     /// The bundle.
     #[arg(value_name = "FILE")]
     pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rollback {
+    /// The revision to go back to; by default the one that proved good last, before those that serve.
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) to: Option<u64>,
+    /// Why, for those who read the log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: String,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesLog {
+    /// So many of the newest changes.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) last: u32,
     #[command(flatten)]
     pub(crate) socket: Socket,
 }

@@ -22,11 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `edgectl rules load`
 pub(crate) fn load(args: &Load, out: &mut Output) -> Result<(), Failure> {
     let bundle = STANDARD.encode(files::read(&args.bundle)?);
-    let by = std::env::var("USER").unwrap_or_default().chars().take(64).collect();
-    match ask(&args.socket.socket, &Request::LoadBundle { bundle, by })? {
+    match ask(&args.socket.socket, &Request::LoadBundle { bundle, by: by() })? {
         Response::Loaded(loaded) => say_loaded(&loaded, out),
         other => Err(unexpected(&other)),
     }
+}
+
+/// Who asks, by the word of the environment. The daemon knows the user by itself.
+pub(crate) fn by() -> String {
+    std::env::var("USER").unwrap_or_default().chars().take(32).collect()
 }
 
 /// `edgectl reload`
@@ -37,7 +41,7 @@ pub(crate) fn reload(args: &Socket, out: &mut Output) -> Result<(), Failure> {
     }
 }
 
-fn say_loaded(loaded: &edge_admin::Loaded, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn say_loaded(loaded: &edge_admin::Loaded, out: &mut Output) -> Result<(), Failure> {
     let mut words = format!(
         "revision {} is live with {} rules (was {}), {:.1} ms after it was accepted",
         loaded.revision, loaded.rules, loaded.replaced, loaded.live_after_ms
@@ -97,7 +101,7 @@ pub(crate) fn drain(args: &Socket, out: &mut Output) -> Result<(), Failure> {
     }
 }
 
-fn unexpected(response: &Response) -> Failure {
+pub(crate) fn unexpected(response: &Response) -> Failure {
     match response {
         Response::Refused(refusal) => {
             Failure::Refused(format!("refused [{}]: {}\n  help: {}", refusal.code, refusal.what, refusal.help))
@@ -107,7 +111,7 @@ fn unexpected(response: &Response) -> Failure {
 }
 
 /// Sends one request and reads one answer of bounded length.
-fn ask(socket: &Path, request: &Request) -> anyhow::Result<Response> {
+pub(crate) fn ask(socket: &Path, request: &Request) -> anyhow::Result<Response> {
     let about = || format!("cannot reach the daemon at {} (is it running? `--socket PATH`)", socket.display());
     let mut stream = UnixStream::connect(socket).with_context(about)?;
     stream

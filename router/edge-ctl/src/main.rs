@@ -11,6 +11,7 @@ mod files;
 mod output;
 mod replay_command;
 mod rules_commands;
+mod serving_commands;
 mod watch;
 mod why_command;
 
@@ -50,6 +51,9 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
         Command::Rules(Rules::Why(args)) => why_command::why(args, out),
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
+        Command::Rules(Rules::Rollback(args)) => serving_commands::rollback(args, out),
+        Command::Rules(Rules::Status(args)) => serving_commands::status(args, out),
+        Command::Rules(Rules::Log(args)) => serving_commands::log(args, out),
         Command::Rules(Rules::Explain(args)) => rules_commands::explain(args, out),
         Command::Rules(Rules::Catalogue(CatalogueCommand::Lint(args))) => catalogue_commands::lint(args, out),
         Command::Rules(Rules::Catalogue(CatalogueCommand::Diff(args))) => catalogue_commands::diff(args, out),

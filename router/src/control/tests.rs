@@ -27,8 +27,9 @@ fn stand() -> Stand {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::load(fixtures::furnish(folder.path()), NOW_MS).unwrap_or_else(|all| panic!("{all}"));
     let stats = stats(&settings);
-    let Settings { config, mut bundles, bundle, .. } = settings;
-    let published = Arc::new(Published::new(bundles.accept(bundle)));
+    let Settings { config, mut bundles, first, .. } = settings;
+    let published = Arc::new(Published::new(first.checked.serving().clone()));
+    bundles.begin(first, NOW_MS);
     let (shards, desks) = (0..2).map(|_| board::make(&published)).unzip();
     let clock = ProcessClock::default();
     let (voice, words) = channel();
@@ -64,7 +65,7 @@ fn stats(settings: &Settings) -> ShardStats {
         shards,
         config: settings.config.shard.clone(),
         sessions,
-        serving: settings.bundle.serving().clone(),
+        serving: settings.first.checked.serving().clone(),
         restored: Restored::default(),
         node: settings.config.node.id,
         epoch: StartEpoch(1),
@@ -101,7 +102,7 @@ impl Stand {
 
     fn load(&mut self, revision: u64) -> oneshot::Receiver<Response> {
         let (to, answer) = oneshot::channel();
-        self.desk.load(fixtures::bundle(revision), "test", to);
+        self.desk.load(fixtures::bundle(revision), Deed { what: "load".into(), ..Deed::default() }, to);
         answer
     }
 
@@ -248,4 +249,49 @@ fn a_full_spool_shuts_the_gate_once_and_opens_it_again() {
     assert_eq!(set(Health::Healthy), (0, true));
     assert_eq!(set(Health::Full { why: "disk".into() }), (1, false));
     assert_eq!(set(Health::Healthy), (1, true));
+}
+
+#[test]
+fn rules_that_proved_good_are_stepped_back_to_and_every_change_is_written_down() {
+    let mut stand = stand();
+    stand.desk.control.bundles.prove(NOW_MS);
+    let mut answers = vec![stand.load(6)];
+    for step in [None, Some(9)] {
+        (0..2).for_each(|shard| drop(stand.adopt(shard)));
+        stand.desk.tick();
+        let (to, answer) = oneshot::channel();
+        let (by, why) = ("ops".to_owned(), "offers went to everybody".to_owned());
+        stand.desk.request(Request::Rollback { revision: step, by, why }, Caller { uid: Some(7) }, to);
+        answers.push(answer);
+    }
+    let told: Vec<String> = answers
+        .iter_mut()
+        .map(|answer| match answer.try_recv() {
+            Ok(Response::Loaded(loaded)) => format!("{} after {}", loaded.revision, loaded.replaced),
+            Ok(Response::Refused(why)) => why.code,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, ["6 after 5", "5 after 6", "BUNDLE_NOT_KEPT"]);
+    let status = stand.desk.status().rules;
+    assert!(status.is_stepped_back_to && !status.log_is_broken);
+    let (to, mut answer) = oneshot::channel();
+    stand.desk.request(Request::RulesLog { last: 2 }, Caller::default(), to);
+    let Ok(Response::RulesLog(log)) = answer.try_recv() else { panic!("a log") };
+    let told: Vec<_> = log.entries.iter().map(|e| (e.n, &*e.what, e.uid, e.revision, e.replaced)).collect();
+    assert_eq!(told, [(3, "load", None, 6, 5), (4, "rollback", Some(7), 5, 6)]);
+    assert_eq!(log.entries[1].why, "offers went to everybody");
+}
+
+#[test]
+fn words_that_cannot_be_kept_whole_are_refused() {
+    let mut stand = stand();
+    for (by, why, code) in
+        [("x".repeat(129), String::new(), "by_too_long"), (String::new(), "x".repeat(513), "why_too_long")]
+    {
+        let (to, mut answer) = oneshot::channel();
+        stand.desk.request(Request::Rollback { revision: None, by, why }, Caller::default(), to);
+        let Ok(Response::Refused(refusal)) = answer.try_recv() else { panic!("refused") };
+        assert_eq!(refusal.code, code);
+    }
 }

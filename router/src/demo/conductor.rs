@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::players::Tally;
 use super::score::{Score, last_numbers};
-use crate::control::Ask;
+use crate::control::{Ask, Caller};
 
 /// What a recording is played with.
 pub(crate) struct Conductor {
@@ -109,7 +109,7 @@ impl Conductor {
     async fn load(&self, bundle: &[u8]) -> Result<()> {
         let (to, answer) = oneshot::channel();
         let request = Request::LoadBundle { bundle: STANDARD.encode(bundle), by: "demo".to_owned() };
-        self.asks.send(Ask::Request(request, to)).await.context("the control thread is gone")?;
+        self.asks.send(Ask::Request(request, Caller::default(), to)).await.context("the control thread is gone")?;
         match answer.await.context("the control thread is gone")? {
             Response::Loaded(_) => Ok(()),
             Response::Refused(refusal) => bail!("the daemon refused a bundle: {} ({})", refusal.what, refusal.help),

@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 use super::cast::Cast;
 use super::given::Given;
 use super::{embedded, export};
-use crate::control::Ask;
+use crate::control::{Ask, Caller};
 use crate::daemon::Daemon;
 use crate::metrics::Snapshot;
 use crate::settings::Settings;
@@ -108,7 +108,7 @@ impl Stage {
     /// A thread of the daemon failed.
     pub(crate) fn close(self) -> Result<Snapshot> {
         let (to, answer) = oneshot::channel();
-        self.daemon.asks().blocking_send(Ask::Request(Request::Drain, to)).map_err(|_| gone())?;
+        self.daemon.asks().blocking_send(Ask::Request(Request::Drain, Caller::default(), to)).map_err(|_| gone())?;
         let _ = answer.blocking_recv();
         self.daemon.wait()
     }

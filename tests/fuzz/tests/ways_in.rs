@@ -47,6 +47,8 @@ const WAYS_IN: &[(&str, &str, &str)] = &[
     ("rules/rules-engine/src/ir/codec.rs", "from_bytes", "programs"),
     ("rules/rules-engine/src/load/mod.rs", "load", "programs"),
     ("rules/rules-engine/src/state/mod.rs", "restore", "cell"),
+    ("rules/rules-store/src/audit.rs", "read", "keys"),
+    ("rules/rules-store/src/memory.rs", "from_text", "keys"),
     ("rules/src/compilation.rs", "new", "rules"),
     ("rules/src/syntax/file.rs", "read", "rules"),
     ("rules/src/yaml/read.rs", "read", "rules"),

@@ -25,7 +25,7 @@ impl Default for Settings {
             ("tls.secret", text("quic.secret")),
             ("rules.bundle", text("rules.bundle")),
             ("rules.keys", text("rules.keys")),
-            ("rules.ratchet", text("rules.ratchet")),
+            ("rules.store", text("rules")),
             ("spool.directory", text("spool")),
             ("spool.segment", text("4MiB")),
             ("spool.limit", text("1GiB")),

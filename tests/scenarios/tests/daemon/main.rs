@@ -24,6 +24,7 @@ mod play;
 mod receipts_follow_fsync;
 mod refusals;
 mod reload;
+mod remembered_rules;
 mod restart_with_more_shards;
 mod restarts;
 mod resume;

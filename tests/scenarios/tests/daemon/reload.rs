@@ -175,8 +175,9 @@ async fn an_older_bundle_is_refused_after_a_restart_too() {
     loaded(&node, &world.bundle(8));
     node.drain();
     // The file that the config names is still revision 1.
-    let ended = node.run_to_end();
-    assert_eq!(ended.status.code(), Some(2));
-    let log = String::from_utf8_lossy(&ended.stderr);
-    assert!(log.contains("revision 1 is older than revision 8"), "{log}");
+    node.restart();
+    assert_eq!(node.status().revision, 8);
+    let why = &node.logged("the daemon starts with rules that are not those deployed")[0]["why"];
+    assert!(why.as_str().is_some_and(|why| why.contains("revision 1 is older than revision 8")), "{why}");
+    assert_eq!(refused(&node, &world.bundle(7)).code, "BUNDLE_OLDER");
 }
