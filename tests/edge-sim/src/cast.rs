@@ -40,6 +40,8 @@ pub(crate) struct Actor {
     pub(crate) last: Option<(usize, usize)>,
     /// When each of its connections began, by number.
     pub(crate) connected_at: BTreeMap<u64, Duration>,
+    /// Until when something of what it sends may not have come through, whatever was sent again.
+    pub(crate) cut_until: Option<Instant>,
     /// Facts told in datagrams.
     pub(crate) unreliable: Vec<(Fact, u64)>,
     /// Decides what it tells; nothing else does, so that a story with less trouble has the same facts.
@@ -73,6 +75,11 @@ impl Actor {
     pub(crate) fn next_address(&mut self) -> SocketAddr {
         self.port += 1;
         SocketAddr::new(self.ip, self.port)
+    }
+
+    /// The network keeps something of it back.
+    pub(crate) fn is_cut_until(&mut self, until: Instant) {
+        self.cut_until = self.cut_until.max(Some(until));
     }
 
     /// Which of `nodes` it turns to after a failure: the same, or any other.
@@ -164,6 +171,7 @@ pub(crate) fn cast(plan: &Plan, rng: &mut Rng) -> (Vec<Actor>, Vec<String>) {
             node: returns.index(2) % plan.nodes,
             last: None,
             connected_at: BTreeMap::new(),
+            cut_until: None,
             unreliable: Vec::new(),
             facts,
             invented: 0,

@@ -19,6 +19,8 @@ pub(crate) struct End<'a> {
     pub(crate) why: &'a str,
     /// The client has begun another one, whose HELLO may have come later.
     pub(crate) has_other: bool,
+    /// The network kept something of it back not long ago.
+    pub(crate) was_cut_off: bool,
 }
 
 /// A shard that has as many connections as it may, or a daemon that is leaving.
@@ -43,6 +45,8 @@ pub(crate) fn on_lost(end: &End<'_>, pop: &Pop, scribe: &mut Scribe<'_>) {
         Some(CloseCode::Refused | CloseCode::TokenExpired | CloseCode::TokenInvalid | CloseCode::Revoked) => true,
         // Nothing was heard of it for long: the network was cut, or loses much.
         Some(CloseCode::HelloTimeout | CloseCode::IdleTimeout) => true,
+        // A frame whose rest the network swallowed.
+        Some(CloseCode::StreamTimeout) => end.was_cut_off,
         Some(_) => false,
         None if end.why == NO_ROOM => {
             scribe.mix.refused_at_the_ceiling += u64::from(pop.has_low_ceiling());

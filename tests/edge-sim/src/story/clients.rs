@@ -179,7 +179,9 @@ impl Story<'_> {
                     *other > link || (*other < link && here.saturating_sub(*since) < HELLO_MAX)
                 };
                 let has_other = actor.connected_at.iter().any(is_other);
-                let end = ends::End { who: &actor.client.name, code, why: &why, has_other };
+                let frame_deadline = self.nodes[node].pop.setup.sessions.frame_deadline;
+                let was_cut_off = actor.cut_until.is_some_and(|until| now <= until + frame_deadline + HELLO_MAX);
+                let end = ends::End { who: &actor.client.name, code, why: &why, has_other, was_cut_off };
                 ends::on_lost(&end, &self.nodes[node].pop, &mut self.scribe);
                 let mix = &mut self.scribe.mix;
                 match code {

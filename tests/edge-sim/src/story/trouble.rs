@@ -43,11 +43,15 @@ impl Story<'_> {
                 node.kill((death, down, fuse), now, &mut self.scribe);
             }
             Trouble::Cut { client, lasts } => {
-                let actor = &self.actors[client];
+                let actor = &mut self.actors[client];
+                actor.is_cut_until(now + lasts);
                 self.net.cut(actor.ip, self.nodes[actor.node].address.ip());
                 self.heals.insert(client, now + lasts);
             }
-            Trouble::BlackHole { client, way, mtu_bytes, lasts } => self.open_hole(client, way, mtu_bytes, now + lasts),
+            Trouble::BlackHole { client, way, mtu_bytes, lasts } => {
+                self.actors[client].is_cut_until(now + lasts);
+                self.open_hole(client, way, mtu_bytes, now + lasts);
+            }
             Trouble::Deny { client, is_whole_subject, lasts } => self.deny(client, is_whole_subject, now + lasts),
             Trouble::Weather(link) => self.net.set_default_link(*link),
             Trouble::Rebind { client } => {
