@@ -11,6 +11,7 @@ mod files;
 mod output;
 mod replay_command;
 mod rules_commands;
+mod verify_command;
 mod watch;
 mod why_command;
 
@@ -48,6 +49,7 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
         Command::Rules(Rules::Replay(args)) => replay_command::replay(args, out),
         Command::Rules(Rules::Coverage(args)) => coverage_command::coverage(args, out),
         Command::Rules(Rules::Why(args)) => why_command::why(args, out),
+        Command::Rules(Rules::Verify(args)) => verify_command::verify(args, out),
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
         Command::Rules(Rules::Explain(args)) => rules_commands::explain(args, out),
