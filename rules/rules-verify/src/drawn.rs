@@ -88,7 +88,8 @@ impl Drawer<'_> {
     }
 
     fn session(&mut self, player: &str) -> Json {
-        let mut text = || self.text(None);
+        // What a token or HELLO says is short and has no control characters.
+        let mut text = || self.text(Some(16)).replace(char::is_control, "");
         let (region, platform, locale, build) = (text(), text(), text(), text());
         let segments: BTreeSet<String> = (0..2).map(|_| text()).filter(|segment| !segment.is_empty()).collect();
         let attributes = json!({ "campaign": text() });

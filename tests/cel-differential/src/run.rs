@@ -85,7 +85,7 @@ impl Run {
     /// Each form begins as many expressions as each other; every eighth expression has a mistake on purpose, or several.
     fn draw(&self, number: usize, dice: &mut Seeded) -> Drawn {
         let forms = self.grammar.forms().len();
-        let manner = Manner { height: 1 + dice.below(4), mischief: dice.below(8) == 0 };
+        let manner = Manner { height: 1 + dice.below(4), mischief: dice.below(8) == 0, prefix: "" };
         Drawn { tree: draw(&self.grammar, number % forms, manner, dice), set: dice.below(SETS) }
     }
 

@@ -37,6 +37,8 @@ pub struct Manner {
     pub height: usize,
     /// Whether something of another type may stand in a hole.
     pub mischief: bool,
+    /// What stands before the names of variables: nothing, or `event.`
+    pub prefix: &'static str,
 }
 
 /// A tree that begins with a form.
@@ -122,7 +124,9 @@ impl<D: Dice> Drawer<'_, D> {
     }
 
     fn leaf(&mut self, ty: &Type) -> Tree {
-        let declared = leaf::variables().into_iter().filter(|(_, of)| of == ty).map(|(name, _)| name.to_owned());
+        let prefix = self.manner.prefix;
+        let declared = leaf::variables().into_iter().filter(|(_, of)| of == ty);
+        let declared = declared.map(|(name, _)| format!("{prefix}{name}"));
         let locals = self.locals.iter().filter(|(_, of)| of == ty).map(|(name, _)| name.clone());
         // What a macro declares is used more often than not.
         let names: Vec<String> = locals.clone().chain(locals).chain(declared).collect();

@@ -24,7 +24,7 @@ fn without_mischief_every_form_is_well_typed() {
     let (grammar, types) = (Grammar::without(&[]), Descriptors::default());
     let mut dice = Seeded::new(7);
     for height in [1, 2, 3, 4].repeat(4) {
-        for tree in each_form(&grammar, Manner { height, mischief: false }, &mut dice) {
+        for tree in each_form(&grammar, Manner { height, mischief: false, prefix: "" }, &mut dice) {
             let text = tree.text(&grammar);
             // An empty list has the right type, and is none of the lists that these take.
             let of_nothing = |why: &String| why.ends_with("needs at least one number");
@@ -39,7 +39,7 @@ fn without_mischief_every_form_is_well_typed() {
 fn a_seed_draws_the_same_again() {
     let grammar = Grammar::without(&[]);
     let texts = |seed| {
-        let manner = Manner { height: 3, mischief: true };
+        let manner = Manner { height: 3, mischief: true, prefix: "" };
         let trees = each_form(&grammar, manner, &mut Seeded::new(seed));
         trees.iter().map(|tree| tree.text(&grammar)).collect::<Vec<_>>()
     };
@@ -53,7 +53,7 @@ fn bytes_draw_something_whatever_they_are() {
     let mut seeded = Seeded::new(3);
     for length in [0, 1, 7, 64, 500] {
         let bytes: Vec<u8> = (0..length).map(|_| seeded.below(256) as u8).collect();
-        for tree in each_form(&grammar, Manner { height: 5, mischief: true }, &mut Written(&bytes)) {
+        for tree in each_form(&grammar, Manner { height: 5, mischief: true, prefix: "" }, &mut Written(&bytes)) {
             assert!(tree.text(&grammar).len() <= 4_096);
         }
     }
@@ -66,7 +66,7 @@ fn what_is_made_smaller_ends_small() {
     let mut dice = Seeded::new(5);
     let mut found = 0;
     for form in (0..grammar.forms().len()).cycle().take(2_000) {
-        let mut tree = draw(&grammar, form, Manner { height: 4, mischief: false }, &mut dice);
+        let mut tree = draw(&grammar, form, Manner { height: 4, mischief: false, prefix: "" }, &mut dice);
         let wrong = |tree: &Tree| tree.text(&grammar).contains(".reverse()");
         if !wrong(&tree) {
             continue;

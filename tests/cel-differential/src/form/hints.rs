@@ -65,7 +65,7 @@ pub(crate) fn of(overload: &str, argument: usize) -> &'static [&'static str] {
         ],
         ("index_list" | "index_list_optional" | "index_list_of_optional", 1) | ("index_dyn", 0) => &["0", "1", "2"],
         ("index_list_mixed", 1) => &["0.0", "1.0", "0.5"],
-        ("string_char_at_int", 1) => &["0", "1", "2", "n"],
+        ("string_char_at_int", 1) => &["0", "1", "2"],
         ("string_substring_int" | "string_substring_int_int", 1) => &["0", "1"],
         ("string_substring_int_int", 2) => &["1", "2", "3"],
         ("string_index_of_string_int" | "string_last_index_of_string_int", 2) => &["0", "1", "2"],
@@ -89,9 +89,9 @@ pub(crate) fn of(overload: &str, argument: usize) -> &'static [&'static str] {
             "'Middle/Earth'",
         ],
         (divided, 1) if divided.starts_with("divide_") || divided.starts_with("modulo_") => match divided {
-            "divide_int64" | "modulo_int64" => &["1", "2", "7", "(-3)", "n", "0"],
-            "divide_uint64" | "modulo_uint64" => &["1u", "2u", "7u", "u", "0u"],
-            _ => &["2.0", "0.1", "(-0.0)", "x"],
+            "divide_int64" | "modulo_int64" => &["1", "2", "7", "(-3)", "0"],
+            "divide_uint64" | "modulo_uint64" => &["1u", "2u", "7u", "0u"],
+            _ => &["2.0", "0.1", "(-0.0)", "1e300"],
         },
         _ => &[],
     }
