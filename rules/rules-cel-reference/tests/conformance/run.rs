@@ -166,12 +166,14 @@ pub(crate) fn place(case: &Case, data: &Data) -> Option<Result<(), String>> {
     })
 }
 
-/// The place of the first mistake, in bytes.
+/// The place of the first mistake, in bytes: `ERROR: <input>:LINE:COLUMN: …`, both from 1, in code points.
 fn offset(source: &str, error: &str) -> Option<usize> {
-    let mut parts =
-        error.strip_prefix("ERROR: ")?.strip_prefix("<input>").unwrap_or(&error["ERROR: ".len()..]).split(':');
-    let (line, column) = (parts.nth(1)?.parse::<usize>().ok()?, parts.next()?.parse::<usize>().ok()?);
-    let line = source.split('\n').nth(line.checked_sub(1)?)?;
-    let before = line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(column.checked_sub(1)?)?;
-    Some(line.as_ptr() as usize - source.as_ptr() as usize + before)
+    let place = error.strip_prefix("ERROR: ")?;
+    let mut numbers = place.strip_prefix("<input>").unwrap_or(place).split(':').skip(1).map(str::parse::<usize>);
+    let (line, column) = (numbers.next()?.ok()?.checked_sub(1)?, numbers.next()?.ok()?.checked_sub(1)?);
+    let mut lines = source.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(line).map(str::len).sum();
+    let line = lines.next().unwrap_or_default();
+    let at = line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(column)?;
+    Some(before + at)
 }
