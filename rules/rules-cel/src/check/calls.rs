@@ -13,8 +13,6 @@ use crate::overload::Overload;
 use crate::span::Span;
 use crate::types::Type;
 
-const TAKES_NUMBERS: &str = "it takes numbers, or one list of numbers";
-
 impl Checker<'_> {
     pub(super) fn call(
         &mut self,
@@ -153,25 +151,27 @@ impl Checker<'_> {
     /// `math.greatest` and `math.least`: any number of numbers, or one list of them.
     fn extreme(&mut self, span: Span, name: &str, name_span: Span, overload: Overload, args: Vec<NodeId>) -> NodeId {
         let types: Vec<Type> = args.iter().map(|arg| self.ty(*arg)).collect();
-        let inner: Vec<Type> = match (self.elements_written(&args), types.as_slice()) {
-            (Some(elements), _) if elements.is_empty() => {
-                let message = format!("`{name}` needs at least one number");
-                return self.fail(span, Diagnostic::new(Code::NoOverload, name_span, message).help(TAKES_NUMBERS));
-            }
-            // Numbers of several types make a list of dyn, and so does a number beside a text.
+        // Of a list that is written out each element is looked at: a number beside a text makes a list of dyn.
+        let written = self.elements_written(&args);
+        let numbers: Vec<Type> = match (&written, types.as_slice()) {
             (Some(elements), _) => elements.iter().map(unwrapped).cloned().collect(),
             (None, [Type::List(element)]) => vec![unwrapped(element).clone()],
             (None, types) => types.iter().map(unwrapped).cloned().collect(),
         };
         let is_number = |ty: &Type| ty.is_number() || matches!(ty, Type::Dyn | Type::Error | Type::Param(_));
-        if let Some(first) = inner.first()
-            && inner.iter().all(is_number)
+        if let Some(first) = numbers.first()
+            && numbers.iter().all(is_number)
         {
-            let ty = if inner.iter().all(|ty| ty == first) { first.clone() } else { Type::Dyn };
+            let ty = if numbers.iter().all(|ty| ty == first) { first.clone() } else { Type::Dyn };
             return self.push(span, ty, NodeKind::Call { overloads: vec![overload], args });
         }
-        let message = format!("`{name}` does not take {}", self.shown_list(&types));
-        self.fail(span, Diagnostic::new(Code::NoOverload, name_span, message).help(TAKES_NUMBERS))
+        let message = match written {
+            Some(elements) if elements.is_empty() => format!("`{name}` needs at least one number"),
+            Some(elements) => format!("`{name}` does not take a list of {}", self.shown_list(&elements)),
+            None => format!("`{name}` does not take {}", self.shown_list(&types)),
+        };
+        let help = "it takes numbers, or one list of numbers";
+        self.fail(span, Diagnostic::new(Code::NoOverload, name_span, message).help(help))
     }
 
     /// The types of the elements, where the only argument is a list that is written out.
