@@ -113,11 +113,12 @@ def outcome(expression, activation):
         value = expression.eval(activation)
     except RuntimeError as error:
         return {"error": str(error)}
+    is_error = value.type() == cel.Type.ERROR
     try:
         shown = repr(value)
     except UnicodeDecodeError:
-        return {"value": ["unseen", "a text that is none"]}
-    if value.type() == cel.Type.ERROR:
+        shown = "a text that is none"
+    if is_error:
         # So optionals are called, too.
         if shown.startswith("optional."):
             return {"value": ["unseen", shown]}

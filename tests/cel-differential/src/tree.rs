@@ -189,11 +189,20 @@ impl Tree {
         out
     }
 
-    /// How large it is.
-    pub fn size(&self, grammar: &Grammar) -> (usize, usize) {
-        let mut nodes = 0;
-        self.walk(&mut |_| nodes += 1);
-        (nodes, self.text(grammar).len())
+    /// How large it is: nodes, variables of macros among them, bytes.
+    pub fn size(&self, grammar: &Grammar) -> (usize, usize, usize) {
+        let (mut nodes, mut locals) = (0, 0);
+        self.walk(&mut |tree| {
+            nodes += 1;
+            locals += usize::from(tree.is_local());
+        });
+        (nodes, locals, self.text(grammar).len())
+    }
+
+    /// Whether it is a variable of a macro around it.
+    fn is_local(&self) -> bool {
+        let number = |text: &str| text.strip_prefix('v').is_some_and(|rest| rest.parse::<usize>().is_ok());
+        matches!(&self.node, Node::Leaf(text) if number(text))
     }
 
     fn walk<'t>(&'t self, each: &mut impl FnMut(&'t Tree)) {
@@ -218,7 +227,12 @@ impl Tree {
 
     /// The tree with one of its nodes replaced by something simpler of its type.
     fn with_one_simpler(&self) -> Vec<Tree> {
-        let mut out: Vec<Tree> = simple(&self.ty).into_iter().map(|text| leaf(&self.ty, text)).collect();
+        let mut texts = simple(&self.ty);
+        if self.is_local() {
+            // Any constant may be what the macro made of it.
+            texts.extend(leaf::constants(&self.ty).iter().map(|text| (*text).to_owned()));
+        }
+        let mut out: Vec<Tree> = texts.into_iter().map(|text| leaf(&self.ty, text)).collect();
         let Node::Form { form, variables, parts } = &self.node else { return out };
         for part in parts {
             part.walk(&mut |inner| {
