@@ -18,6 +18,7 @@
 
 mod bundle;
 pub mod compilation;
+mod conditions;
 mod cost;
 mod coverage;
 pub mod diagnostic;
@@ -35,6 +36,7 @@ pub mod yaml;
 
 pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};
+pub use conditions::{WrittenCondition, WrittenConditions};
 pub use cost::{Costs, CountCost, PartCost, RuleCost, TypeCost};
 pub use coverage::{Blocked, Coverage, Covered, Reach, RuleCovered};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};

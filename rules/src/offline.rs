@@ -175,6 +175,11 @@ impl Offline {
         })
     }
 
+    /// The event that was fed last.
+    pub fn last_event(&self) -> Option<&Event> {
+        self.last.as_ref().map(|(event, _)| event)
+    }
+
     /// What a rule made of the event that was fed last.
     pub fn explain_last(&self, rule: RuleIndex) -> Option<Explanation> {
         let (event, _) = self.last.as_ref()?;

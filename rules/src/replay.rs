@@ -96,7 +96,7 @@ impl Replay {
     }
 
     /// The rules and their state after the event that was taken last.
-    pub(crate) fn offline(&self) -> &Offline {
+    pub fn offline(&self) -> &Offline {
         &self.offline
     }
 

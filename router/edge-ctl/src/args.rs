@@ -48,6 +48,8 @@ pub(crate) enum Rules {
     Coverage(Coverage),
     /// Say why a rule fired for an event, or did not.
     Why(Why),
+    /// Ask the engine and CEL's reference interpreter whether conditions hold, and say where they differ.
+    Verify(Verify),
     /// Make a signed bundle.
     Build(Build),
     /// Send a bundle to the daemon and make it live.
@@ -186,6 +188,21 @@ pub(crate) struct Coverage {
     /// A rule, PACKAGE/ID, that may stay silent in this capture; may stand several times.
     #[arg(long, value_name = "RULE")]
     pub(crate) allow: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) rules: RulesPath,
+    /// Captures, one after the other: JSON lines, gzip or not; `-` is standard input. Without any, events are drawn.
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// How many events are drawn, from what the catalogue allows and conditions compare with; after the captures, where some are given.
+    #[arg(long, value_name = "N")]
+    pub(crate) drawn: Option<usize>,
+    /// From which number they are drawn.
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    pub(crate) seed: u64,
 }
 
 #[derive(Args, Debug)]

@@ -12,6 +12,7 @@ mod output;
 mod replay_command;
 mod rules_commands;
 mod serving_commands;
+mod verify_command;
 mod watch;
 mod why_command;
 
@@ -49,6 +50,7 @@ fn run(command: &Command, out: &mut Output) -> Result<(), Failure> {
         Command::Rules(Rules::Replay(args)) => replay_command::replay(args, out),
         Command::Rules(Rules::Coverage(args)) => coverage_command::coverage(args, out),
         Command::Rules(Rules::Why(args)) => why_command::why(args, out),
+        Command::Rules(Rules::Verify(args)) => verify_command::verify(args, out),
         Command::Rules(Rules::Build(args)) => rules_commands::build(args, out),
         Command::Rules(Rules::Load(args)) => daemon_commands::load(args, out),
         Command::Rules(Rules::Rollback(args)) => serving_commands::rollback(args, out),

@@ -132,6 +132,11 @@ impl Catalogue {
         &self.data.messages[usize::from(index.0)]
     }
 
+    /// All messages; a [`MessageIndex`] is a place here.
+    pub fn messages(&self) -> &[MessageType] {
+        &self.data.messages
+    }
+
     /// The message of a full name.
     pub fn message_by_name(&self, full_name: &str) -> Option<MessageIndex> {
         self.data

@@ -141,7 +141,20 @@ impl Walker<'_> {
     }
 
     fn call(&mut self, id: NodeId, overloads: &[Overload], args: &[NodeId]) -> Outcome {
-        let args = self.all(args)?;
+        let args = match (overloads, args) {
+            ([overload @ (Overload::OptionalOr | Overload::OptionalOrValue)], [first, second]) => {
+                let first = match self.eval(*first)? {
+                    // The other is never asked for.
+                    Value::Optional(Some(inner)) if *overload == Overload::OptionalOrValue => {
+                        return Ok((*inner).clone());
+                    }
+                    some @ Value::Optional(Some(_)) => return Ok(some),
+                    other => other,
+                };
+                vec![first, self.eval(*second)?]
+            }
+            _ => self.all(args)?,
+        };
         for overload in overloads {
             let result = match (overload, args.as_slice()) {
                 (Overload::Custom(number), args) => {

@@ -37,20 +37,21 @@ impl Map {
     /// # Errors
     /// Where the key is there already, or is of a type that no key has.
     pub fn insert(&mut self, key: Value, value: Value) -> Result<(), Fault> {
-        let place = match &key {
-            Value::Double(_) => None,
-            key => place(key),
-        };
-        let Some(place) = place else {
-            let message = format!("{} cannot be a map's key", key.type_name());
-            return Err(Fault::new(Kind::NoOverload, message));
-        };
+        let place = place_of(&key)?;
         if self.places.insert(place, self.entries.len()).is_some() {
             return Err(Fault::new(Kind::InvalidArgument, "a key stands twice in a map"));
         }
         self.depth = self.depth.max(value.depth());
         self.entries.push((key, value));
         Ok(())
+    }
+
+    /// Whether keys may be of the value's type.
+    ///
+    /// # Errors
+    /// Where they may not.
+    pub(crate) fn accepts(key: &Value) -> Result<(), Fault> {
+        place_of(key).map(drop)
     }
 
     /// The value under a key; a double finds the whole number that it is.
@@ -78,6 +79,12 @@ impl Map {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
+
+/// What a key of its own is found by.
+fn place_of(key: &Value) -> Result<Key, Fault> {
+    let place = if matches!(key, Value::Double(_)) { None } else { place(key) };
+    place.ok_or_else(|| Fault::new(Kind::NoOverload, format!("{} cannot be a map's key", key.type_name())))
 }
 
 fn place(key: &Value) -> Option<Key> {

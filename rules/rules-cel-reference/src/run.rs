@@ -81,7 +81,9 @@ impl Run {
         self.charge(text.len().saturating_mul(1 + pattern.len()))?;
         if self.regex.as_ref().is_none_or(|(last, _)| last != pattern) {
             self.charge(REGEX_STEPS)?;
-            let regex = RegexBuilder::new(pattern).size_limit(MAX_REGEX_BYTES).dfa_size_limit(MAX_REGEX_BYTES).build();
+            let rewritten = rules_cel::pattern::rewritten(pattern).map_err(Fault::invalid)?;
+            let mut builder = RegexBuilder::new(&rewritten);
+            let regex = builder.size_limit(MAX_REGEX_BYTES).dfa_size_limit(MAX_REGEX_BYTES).build();
             let regex = regex.map_err(|_| Fault::invalid("the pattern is no regular expression, or too large"))?;
             self.regex = Some((pattern.clone(), regex));
         }

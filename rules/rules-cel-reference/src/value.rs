@@ -152,8 +152,7 @@ impl Value {
                     && message.unknown_fields().next().is_none()
             }
             Self::Enum { number, .. } => *number == 0,
-            Self::Optional(value) => value.is_none(),
-            Self::Type(_) => false,
+            Self::Optional(_) | Self::Type(_) => false,
         }
     }
 }

@@ -71,6 +71,20 @@ fn what_grows_without_bound_is_stopped() {
     }
 }
 
+/// Whoever backtracks does not come to an end here.
+#[test]
+fn regular_expressions_run_in_linear_time() {
+    let long = format!("('{}' + '!')", "a".repeat(4_000));
+    for pattern in ["^(a+)+$", "^(a|aa)+$", "^(a*)*b", "(x+x+)+y|(a+a+)+b", "^(a?){64}a{64}$"] {
+        let found = run(&format!("{long}.matches('{pattern}')"), Typing::Definition, Settings::default());
+        assert_eq!(found.map(|value| value.as_bool()), Ok(Some(false)), "{pattern}");
+    }
+    for pattern in ["(a{1000}){1000}", "\\\\pL{1000}"] {
+        let found = run(&format!("'a'.matches('{pattern}')"), Typing::Definition, Settings::default());
+        assert!(matches!(found, Err(Stop::Failed(_))), "{pattern} is too large inside");
+    }
+}
+
 #[test]
 fn what_is_nested_without_bound_is_stopped() {
     let steps = [

@@ -39,6 +39,7 @@ mod literal;
 pub mod nearest;
 pub mod overload;
 pub mod parser;
+pub mod pattern;
 pub mod span;
 pub mod time;
 mod token;

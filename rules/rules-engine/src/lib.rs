@@ -17,6 +17,7 @@
 //! and rule sets give the same commands, byte for byte.
 
 pub mod ir;
+pub mod pattern;
 
 mod compact;
 mod evaluator;

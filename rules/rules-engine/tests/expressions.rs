@@ -206,6 +206,13 @@ fn conversions_refuse_what_does_not_fit() {
     fails(call(F::ToInt, [text("4x")]), E::BadConversion);
     is(call(F::ToUint, [int(7)]), "7");
     fails(call(F::ToUint, [int(-7)]), E::Overflow);
+    // What is negative is no uint, however near to zero.
+    fails(call(F::ToUint, [double(-0.5)]), E::Overflow);
+    is(call(F::ToUint, [double(-0.0)]), "0");
+    is(call(F::ToUint, [double(0.9)]), "0");
+    is(call(F::ToBool, [text("t")]), "true");
+    fails(call(F::ToBool, [text("T")]), E::BadConversion);
+    is(call(F::ToString, [double(-0.0)]), "\"-0\"");
     is(call(F::ToDouble, [text("1.5")]), "1.5");
     is(call(F::ToString, [double(1e21)]), "\"1e+21\"");
     is(call(F::ToString, [int(-5)]), "\"-5\"");
@@ -253,6 +260,7 @@ fn numbers_have_extremes_and_signs() {
     is(call(F::Abs, [int(-4)]), "4");
     fails(call(F::Abs, [int(i64::MIN)]), E::Overflow);
     is(call(F::Sign, [double(-0.5)]), "-1");
+    is(call(F::ToString, [call(F::Sign, [double(-0.0)])]), "\"0\"");
     is(call(F::Ceil, [double(1.2)]), "2");
     is(call(F::Floor, [double(-1.2)]), "-2");
     is(call(F::Round, [double(2.5)]), "3");

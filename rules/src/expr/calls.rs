@@ -3,7 +3,7 @@
 use rules_cel::Overload as O;
 use rules_cel::checked::{Constant, NodeId, NodeKind};
 use rules_cel::overload::{Relation, TimePart};
-use rules_engine::ir::{BinaryOp as B, Function as F, Node, UnaryOp, limits};
+use rules_engine::ir::{BinaryOp as B, Function as F, Node, UnaryOp};
 
 use super::lower::{Lowering, set_name};
 use crate::diagnostic::{Code, Diagnostic};
@@ -203,17 +203,24 @@ fn matches(lowering: &mut Lowering<'_, '_>, args: &[NodeId]) -> Option<Lowered> 
         lowering.report.push(d.help("write the pattern out: `event.name.matches('^[a-z]+$')`"));
         return None;
     };
-    if pattern.len() > limits::MAX_REGEX_BYTES {
-        let words = format!("the pattern has {} bytes; limit {}", pattern.len(), limits::MAX_REGEX_BYTES);
+    if pattern.len() > PATTERN_BYTES {
+        let words = format!("the pattern has {} bytes; limit {PATTERN_BYTES}", pattern.len());
         lowering.report.push(Diagnostic::new(Code::BadPattern, span, words));
         return None;
     }
-    if let Err(why) = regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES).build() {
-        let d = Diagnostic::new(Code::BadPattern, span, format!("the pattern cannot be used: {}", in_one_line(&why)));
-        lowering.report.push(d.help("patterns have RE2's syntax: no look-around and no back-references"));
-        return None;
-    }
-    let Some(regex) = lowering.pools.pattern(pattern) else {
+    let pattern = match rules_cel::pattern::rewritten(pattern) {
+        Ok(pattern) => rules_engine::pattern::compiled(&pattern).map(|_| pattern).map_err(|why| in_one_line(&why)),
+        Err(why) => Err(why),
+    };
+    let pattern = match pattern {
+        Ok(pattern) => pattern,
+        Err(why) => {
+            let d = Diagnostic::new(Code::BadPattern, span, format!("the pattern cannot be used: {why}"));
+            lowering.report.push(d.help("patterns have RE2's syntax: no look-around and no back-references"));
+            return None;
+        }
+    };
+    let Some(regex) = lowering.pools.pattern(&pattern) else {
         lowering.report.push(Diagnostic::new(Code::TooComplex, span, "the rules together have too many patterns"));
         return None;
     };
@@ -221,8 +228,8 @@ fn matches(lowering: &mut Lowering<'_, '_>, args: &[NodeId]) -> Option<Lowered> 
     Some(Lowered::Node(Node::Matches { of, regex }))
 }
 
-/// Memory that one compiled pattern may take, as in the engine.
-const REGEX_BYTES: usize = 1 << 20;
+/// The longest pattern that an author may write. Bytes.
+const PATTERN_BYTES: usize = 1_024;
 
 fn in_one_line(why: &regex::Error) -> String {
     match why {

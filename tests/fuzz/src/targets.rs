@@ -4,13 +4,20 @@
 mod admin;
 #[cfg(feature = "bundle")]
 mod bundle;
-#[cfg(any(feature = "bundle", feature = "capture", feature = "cell", feature = "programs", feature = "rules"))]
+#[cfg(any(
+    feature = "bundle",
+    feature = "capture",
+    feature = "cell",
+    feature = "programs",
+    feature = "rules",
+    feature = "verify"
+))]
 mod bundles;
 #[cfg(feature = "capture")]
 mod capture;
 #[cfg(feature = "catalogue")]
 mod catalogue;
-#[cfg(feature = "cel")]
+#[cfg(any(feature = "cel", feature = "reference"))]
 mod cel;
 #[cfg(feature = "cell")]
 mod cell;
@@ -42,6 +49,8 @@ mod peers;
 mod programs;
 #[cfg(feature = "record")]
 mod record;
+#[cfg(feature = "reference")]
+mod reference;
 #[cfg(feature = "rules")]
 mod rules;
 #[cfg(any(feature = "extract", feature = "json"))]
@@ -56,6 +65,8 @@ mod spool;
 mod spools;
 #[cfg(feature = "token")]
 mod token;
+#[cfg(feature = "verify")]
+mod verify;
 #[cfg(feature = "wire")]
 mod wire;
 
@@ -104,6 +115,8 @@ targets! {
         "a signed bundle's inside: refused, or evaluated twice alike within its stated worst case";
     "record" record 4096 (64 << 10, 64),
         "a record of the spool: refused, or encoded and decoded as the same";
+    "reference" reference 1024 (16 << 20, 4096),
+        "an expression and its names: an end within its steps, the same twice, and the same when written out";
     "rules" rules 8192 (32 << 20, 8192),
         "rule files: shown diagnostics inside the text; without errors, tests and a bundle that loads";
     "session" session 512 (16 << 20, 8192),
@@ -114,6 +127,8 @@ targets! {
         "the spool on a changed disk: nothing unwritten is delivered, loss is told, recovery repeats itself";
     "token" token 4096 (64 << 10, 64),
         "tokens and key sets: refused with their code, or claims within their limits";
+    "verify" verify 256 (8 << 20, 4096),
+        "a condition about an event: refused, or the engine says what CEL's reference interpreter says";
     "wire" wire 1024 (32 << 10, 24),
         "streams, control frames, datagrams, numbers, close reasons: decode, encode, decode";
 }

@@ -62,10 +62,12 @@ corpora! {
     keys 10_000
     programs 20
     record 20_000
+    reference 2_000
     rules 20
     session 60
     sink 100
     spool 60
     token 2_000
+    verify 100
     wire 20_000
 }

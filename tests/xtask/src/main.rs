@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cel_differential;
 mod cel_spec;
 mod fuzz;
 mod kills;
@@ -27,6 +28,8 @@ cargo xtask COMMAND
   sim --log ARGS  the same, and one line more in tests/edge-sim/seeds.log
   mutants [NAME]  prove that the suite catches every planted bug, or those of these names
   cel-spec        tell how well CEL keeps to its specification's test data; fetches the data
+  cel-differential [--expressions N] [--seed S]
+                  ask our CEL and the C++ runtime of the same N expressions (100000), drawn from a seed; installs the latter
   strangers       let foreign QUIC stacks talk to the daemon; installs them
   kills [--kills N] [--seed S]
                   kill the real daemon N times (1000) under load; beside the kills pauses, frozen threads, full disks and
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         ["sim", rest @ ..] => steps::sim(rest),
         ["mutants", names @ ..] => mutants::run(names),
         ["cel-spec"] => cel_spec::score(),
+        ["cel-differential", rest @ ..] => cel_differential::run(rest),
         ["strangers"] => steps::strangers(),
         ["kills", rest @ ..] => kills::run(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::seeds::Log;
 use crate::skips::Skips;
-use crate::{cel_spec, mutants, strangers, tools};
+use crate::{cel_differential, cel_spec, mutants, strangers, tools};
 
 /// How much of the test command to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     )?;
     strangers::install()?;
     cel_spec::install()?;
+    cel_differential::install()?;
     for (sentence, mut command) in strangers::checks(&deny) {
         step(sentence, at_root(&mut command))?;
     }
@@ -55,6 +56,7 @@ pub(crate) fn test(depth: Depth) -> Result<()> {
     )?;
     let skips = Skips::told()?;
     cel_spec::told(&nextest, &["--workspace"])?;
+    cel_differential::short()?;
     step("Every documented example compiles", &mut cargo(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     step(
         "The documentation has no broken link",

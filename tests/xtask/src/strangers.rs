@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::tools;
 
@@ -33,14 +33,7 @@ pub(crate) fn install() -> Result<()> {
 
 /// aioquic in an environment of its own, every file by its hash.
 fn python() -> Result<()> {
-    let folder = installed("python");
-    once(&folder, &sources("python").join("requirements.txt"), |pins| {
-        run("an environment for Python", Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut pip = Command::new(folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"])
-            .arg(pins);
-        run("aioquic", &mut pip)
-    })
+    tools::python("aioquic", &installed("python"), &sources("python").join("requirements.txt"))
 }
 
 /// quiche for Node, every file by its hash. Its packages' install scripts do not run: the library comes built.
@@ -52,14 +45,14 @@ fn node() -> Result<()> {
         let _ = fs::remove_file(&link);
         std::os::unix::fs::symlink(sources("node").join(file), &link)?;
     }
-    once(&folder, &sources("node").join("package-lock.json"), |_| {
+    tools::once(&folder, &sources("node").join("package-lock.json"), |_| {
         for file in ["package.json", "package-lock.json"] {
             fs::copy(sources("node").join(file), folder.join(file))?;
         }
         // Not `npm ci`: it wants the packages of all platforms, some of which were never published.
         let mut npm = Command::new("npm");
         npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
-        run("quiche", &mut npm)
+        tools::run("quiche", &mut npm)
     })
 }
 
@@ -67,10 +60,10 @@ fn node() -> Result<()> {
 fn rust() -> Result<()> {
     let folder = installed("s2n");
     fs::create_dir_all(&folder)?;
-    once(&folder, &sources("s2n").join("Cargo.lock"), |_| {
+    tools::once(&folder, &sources("s2n").join("Cargo.lock"), |_| {
         let mut fetch = tools::cargo("cargo");
         fetch.args(["fetch", "--quiet", "--locked", "--manifest-path"]).arg(sources("s2n").join("Cargo.toml"));
-        run("what s2n-quic is made of", &mut fetch)
+        tools::run("what s2n-quic is made of", &mut fetch)
     })
 }
 
@@ -98,24 +91,4 @@ pub(crate) fn checks(deny: &Path) -> Vec<(&'static str, Command)> {
         ("No lint complains about the stranger in Rust", lint),
         ("What the stranger in Rust brings is licensed and from a known source", policy),
     ]
-}
-
-/// Does it where `pins` has changed since it was done.
-fn once(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let (mark, wanted) = (folder.join("installed"), fs::read(pins)?);
-    if fs::read(&mark).is_ok_and(|found| found == wanted) {
-        return Ok(());
-    }
-    install(pins)?;
-    Ok(fs::write(mark, wanted)?)
-}
-
-fn run(what: &str, command: &mut Command) -> Result<()> {
-    println!("installing {what} for the strangers (once)");
-    let status =
-        command.status().with_context(|| format!("{what}: {} does not start", command.get_program().display()))?;
-    if !status.success() {
-        bail!("{what} could not be installed: {} ended with {status}", command.get_program().display());
-    }
-    Ok(())
 }

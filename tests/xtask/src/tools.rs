@@ -4,7 +4,8 @@
 //! the path. Deliberately absent: versions that float: each tool is pinned here.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -77,6 +78,7 @@ pub(crate) fn install_all() -> Result<()> {
     deny()?;
     for_scenarios()?;
     crate::cel_spec::install()?;
+    crate::cel_differential::install()?;
     crate::strangers::install()
 }
 
@@ -98,6 +100,38 @@ fn find_or_install(tool: &CargoTool) -> Result<PathBuf> {
         bail!("`cargo install {}` failed; see above", tool.name);
     }
     Ok(own)
+}
+
+/// Python's packages in an environment of their own in `folder`, every file by its hash; `pins` lists them.
+pub(crate) fn python(what: &str, folder: &Path, pins: &Path) -> Result<()> {
+    once(folder, pins, |pins| {
+        run("an environment for Python", Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"])
+            .arg(pins);
+        run(what, &mut pip)
+    })
+}
+
+/// Does it where `pins` has changed since it was done.
+pub(crate) fn once(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (mark, wanted) = (folder.join("installed"), fs::read(pins)?);
+    if fs::read(&mark).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    install(pins)?;
+    Ok(fs::write(mark, wanted)?)
+}
+
+/// Runs an installing command, and tells what it installs.
+pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
+    println!("installing {what} (once)");
+    let status =
+        command.status().with_context(|| format!("{what}: {} does not start", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{what} could not be installed: {} ended with {status}", command.get_program().display());
+    }
+    Ok(())
 }
 
 /// A package of Debian's, where it is missing.

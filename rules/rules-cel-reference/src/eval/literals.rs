@@ -25,9 +25,11 @@ impl Walker<'_> {
         let mut out = Map::new();
         for (optional, key_id, value_id) in entries {
             let (Some(key), Some(value)) = (values.next(), values.next()) else { break };
-            if let Some(value) = self.taken(*value_id, *optional, value)? {
-                out.insert(key, value).map_err(|fault| fault.at(self.checked.node(*key_id).span))?;
-            }
+            let fault = match self.taken(*value_id, *optional, value)? {
+                Some(value) => out.insert(key, value),
+                None => Map::accepts(&key),
+            };
+            fault.map_err(|fault| fault.at(self.checked.node(*key_id).span))?;
         }
         Ok(Value::Map(Arc::new(out)))
     }

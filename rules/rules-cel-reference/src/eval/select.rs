@@ -101,7 +101,8 @@ fn element(container: &Value, index: &Value) -> Result<Value, Fault> {
             let found = at.and_then(|at| list.get(at)).cloned();
             found.ok_or_else(|| Fault::new(Kind::NoSuchKey, format!("a list of {} has no such place", list.len())))
         }
-        (Value::Map(map), Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::String(_)) => {
+        // What cannot be a key is none that the map has.
+        (Value::Map(map), index) => {
             map.get(index).cloned().ok_or_else(|| Fault::new(Kind::NoSuchKey, "the map has no such key"))
         }
         (container, index) => {

@@ -31,8 +31,8 @@ pub(super) fn call(overload: Overload, args: &[Value], run: &mut Run) -> Applied
         | (O::TimestampToTimestamp, V::Timestamp { .. })
         | (O::UintToUint, V::Uint(_)) => Ok(value.clone()),
         (O::StringToBool, V::String(text)) => match &**text {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(V::Bool(true)),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(V::Bool(false)),
+            "1" | "t" | "true" | "TRUE" | "True" => Ok(V::Bool(true)),
+            "0" | "f" | "false" | "FALSE" | "False" => Ok(V::Bool(false)),
             text => Err(not_a("bool", text)),
         },
         (O::StringToBytes, V::String(text)) => Ok(V::bytes(text.as_bytes())),
@@ -71,7 +71,7 @@ pub(super) fn call(overload: Overload, args: &[Value], run: &mut Run) -> Applied
             None => Err(not_a("moment in range", text)),
         },
         (O::IntToUint, V::Int(value)) => uint(u64::try_from(*value).ok()),
-        (O::DoubleToUint, V::Double(value)) => uint(truncated(*value, -1.0, TWO_64)),
+        (O::DoubleToUint, V::Double(value)) => uint((*value >= 0.0).then(|| truncated(*value, -1.0, TWO_64)).flatten()),
         (O::StringToUint, V::String(text)) => text.parse().map(V::Uint).map_err(|_| not_a("uint", text)),
         _ => return None,
     })
@@ -93,12 +93,13 @@ fn not_a(what: &str, text: &str) -> Fault {
 }
 
 /// The shortest text that reads as the same double, laid out as ECMAScript does: with an exponent below -6 or above 20.
+/// The zero that is negative keeps its sign.
 pub(super) fn double_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
     }
     if value == 0.0 {
-        return "0".to_owned();
+        return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
     let scientific = format!("{value:e}");
     let parts = scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?)));

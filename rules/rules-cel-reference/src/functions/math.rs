@@ -21,7 +21,7 @@ pub(super) fn call(overload: Overload, args: &[Value], run: &mut Run) -> Applied
         (O::MathAbsDouble, [V::Double(value)]) => V::Double(value.abs()),
         (O::MathSignInt, [V::Int(value)]) => V::Int(value.signum()),
         (O::MathSignUint, [V::Uint(value)]) => V::Uint((*value).min(1)),
-        (O::MathSignDouble, [V::Double(value)]) if *value == 0.0 || value.is_nan() => V::Double(*value),
+        (O::MathSignDouble, [V::Double(value)]) if *value == 0.0 => V::Double(0.0),
         (O::MathSignDouble, [V::Double(value)]) => V::Double(value.signum()),
         (O::MathCeil, [V::Double(value)]) => V::Double(value.ceil()),
         (O::MathFloor, [V::Double(value)]) => V::Double(value.floor()),

@@ -17,9 +17,8 @@ pub(super) fn call(overload: Overload, args: &[Value], run: &mut Run) -> Applied
         (O::OptionalHasValue, [V::Optional(value)]) => Ok(V::Bool(value.is_some())),
         (O::OptionalValue, [V::Optional(Some(value))]) => Ok((**value).clone()),
         (O::OptionalValue, [V::Optional(None)]) => Err(Fault::invalid("the optional has no value")),
-        (O::OptionalOr, [first @ V::Optional(Some(_)), V::Optional(_)]) => Ok(first.clone()),
+        // Where the first has a value, the walk did not even look at the second.
         (O::OptionalOr, [V::Optional(None), second @ V::Optional(_)]) => Ok(second.clone()),
-        (O::OptionalOrValue, [V::Optional(Some(value)), _]) => Ok((**value).clone()),
         (O::OptionalOrValue, [V::Optional(None), other]) => Ok(other.clone()),
         (O::OptionalUnwrap, [V::List(list)]) => run.charge(list.len()).and_then(|()| unwrap(list)),
         _ => return None,

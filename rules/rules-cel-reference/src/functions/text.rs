@@ -5,7 +5,9 @@ use crate::failure::Fault;
 use crate::run::Run;
 use crate::value::Value;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use rules_cel::Overload;
 use std::sync::Arc;
 
@@ -188,8 +190,12 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// With its padding or without.
+/// With its padding or without; bits beyond the last whole byte are not looked at.
 pub(super) fn from_base64(text: &str) -> Result<Value, Fault> {
-    let bytes = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text));
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const READER: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+    let bytes = READER.decode(text);
     bytes.map(|bytes| Value::bytes(&bytes)).map_err(|_| Fault::invalid("the text is not base64"))
 }

@@ -76,13 +76,21 @@ fn json_text(value: &Value, run: &mut Run) -> Result<String, Fault> {
             run.charge(bytes.len())?;
             base64(bytes)
         }
-        Value::Timestamp { seconds, nanos } => timestamp_text(*seconds, *nanos),
-        Value::Duration { nanos } => duration_text(*nanos),
+        Value::Timestamp { seconds, nanos } => in_thousands(&timestamp_text(*seconds, *nanos)),
+        Value::Duration { nanos } => in_thousands(&duration_text(*nanos)),
         Value::Message(message) if message.descriptor_of().full_name() == "google.protobuf.FieldMask" => {
             field_mask(message, run)?
         }
         other => return Err(Fault::no_overload(format!("{} has no JSON", other.type_name()))),
     })
+}
+
+/// Protobuf writes milliseconds, microseconds or nanoseconds, and nothing between: `1.5s` is `1.500s`.
+fn in_thousands(text: &str) -> String {
+    let Some((whole, rest)) = text.split_once('.') else { return text.to_owned() };
+    let (digits, unit) = rest.split_at(rest.len() - 1);
+    let width = digits.len().next_multiple_of(3);
+    format!("{whole}.{digits:0<width$}{unit}")
 }
 
 /// `a.b_c` and `d` are `a.bC,d`.

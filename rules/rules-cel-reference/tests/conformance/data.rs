@@ -132,6 +132,12 @@ fn renamed(file: &FileDescriptorProto) -> FileDescriptorProto {
     file.extension.iter_mut().for_each(rename);
     let mut messages: Vec<_> = file.message_type.iter_mut().collect();
     while let Some(message) = messages.pop() {
+        if message.name() == "NestedGroup" {
+            for field in message.field.iter_mut().filter(|field| field.name() == "single_id") {
+                field.name = Some("nested_id".to_owned());
+                field.json_name = None;
+            }
+        }
         message.field.iter_mut().chain(&mut message.extension).for_each(rename);
         messages.extend(&mut message.nested_type);
     }

@@ -28,6 +28,12 @@ impl Expected {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/expected.toml");
         toml::from_str(&std::fs::read_to_string(path).expect("expected.toml is there")).expect("expected.toml reads")
     }
+
+    /// Whether a case is left out of an aspect.
+    pub(crate) fn leaves_out(&self, aspect: &str, case: &str) -> bool {
+        let of_aspect = self.skipped.iter().filter(|skipped| skipped.aspect == aspect);
+        of_aspect.flat_map(|skipped| &skipped.cases).any(|name| name == case)
+    }
 }
 
 /// One aspect's count.

@@ -41,6 +41,20 @@ fn types_are_as_specified() {
     tally.settle(&Expected::load());
 }
 
+/// Where ours is a type and the data has dyn, ours is the type of the value.
+#[test]
+fn types_that_are_left_out_are_those_of_the_values() {
+    let Some(data) = data::Data::load() else { return };
+    let (expected, mut asked) = (Expected::load(), 0);
+    for case in data.cases("conformance").iter().filter(|case| expected.leaves_out("types", &case.name)) {
+        asked += 1;
+        if let Err(why) = run::is_of_its_type(case, &data) {
+            panic!("{}: {why}", case.name);
+        }
+    }
+    assert!(asked > 0, "strike this test");
+}
+
 /// Every case that parses has the tree that it should have.
 #[test]
 fn trees_are_as_specified() {
@@ -49,6 +63,19 @@ fn trees_are_as_specified() {
     for case in ["conformance", "parsing", "checking", "comprehension"].into_iter().flat_map(|group| data.cases(group))
     {
         if let Some(result) = run::tree(&case) {
+            tally.count(&case, result);
+        }
+    }
+    tally.settle(&Expected::load());
+}
+
+/// What is told stands where the data has its first mistake.
+#[test]
+fn places_are_as_specified() {
+    let Some(data) = data::Data::load() else { return };
+    let mut tally = Tally::new("places");
+    for case in ["parsing", "checking"].into_iter().flat_map(|group| data.cases(group)) {
+        if let Some(result) = run::place(&case, &data) {
             tally.count(&case, result);
         }
     }

@@ -122,3 +122,58 @@ pub(crate) fn does_not_check(case: &Case, data: &Data) -> Result<(), String> {
     let is_told = !parsed.diagnostics.is_empty() || !checked.diagnostics.is_empty();
     is_told.then_some(()).ok_or_else(|| format!("is {}, and should not be", types::written(checked.checked.ty())))
 }
+
+/// Whether the value is of the type that was deduced.
+pub(crate) fn is_of_its_type(case: &Case, data: &Data) -> Result<(), String> {
+    let types = descriptors(case, data);
+    let checked = check(&parse(&case.original.expr).ast, &environment(case, &types)).checked;
+    let bindings = case.original.bindings.iter().fold(Bindings::new(), |bindings, (name, value)| {
+        bindings.bind(name.as_str(), values::read(&value["value"], &data.pool, &types))
+    });
+    let value = evaluate(&checked, &bindings, &types, SETTINGS).map_err(|stop| stop.to_string())?;
+    let (found, wanted) = (value.type_name(), types::written(checked.ty()));
+    let is_same = found.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case(&wanted));
+    is_same.then_some(()).ok_or_else(|| format!("{value:?} is {found}, and should be {wanted}"))
+}
+
+/// Whether something is told of the place where the data has its first mistake; nothing where the data has no place, or nothing is
+/// told, which is another aspect's matter.
+pub(crate) fn place(case: &Case, data: &Data) -> Option<Result<(), String>> {
+    let error = case.error.as_ref()?;
+    let wanted = offset(&case.original.expr, error)?;
+    let types = descriptors(case, data);
+    let mut env = environment(case, &types);
+    if case.suite == "parsing" {
+        // Its cases declare nothing.
+        env.set_typing(Typing::Dynamic);
+    }
+    let parsed = parse(&case.original.expr);
+    let checked = check(&parsed.ast, &env);
+    // Of a text that does not parse, only that is told.
+    let told = if parsed.diagnostics.is_empty() { checked.diagnostics } else { parsed.diagnostics };
+    if told.is_empty() {
+        return None;
+    }
+    // The end counts: the data has calls at their bracket, and fields at their dot.
+    let covers =
+        |of: &Diagnostic| (of.span.start as usize).saturating_sub(1) <= wanted && wanted <= of.span.end as usize;
+    let shown = told.iter().map(|of| format!("{}..{} {}", of.span.start, of.span.end, of.message)).collect::<Vec<_>>();
+    let first = error.lines().next().unwrap_or_default();
+    Some(if told.iter().any(covers) {
+        Ok(())
+    } else {
+        Err(format!("{wanted}: {first}\n      ours: {}", shown.join("; ")))
+    })
+}
+
+/// The place of the first mistake, in bytes: `ERROR: <input>:LINE:COLUMN: …`, both from 1, in code points.
+fn offset(source: &str, error: &str) -> Option<usize> {
+    let place = error.strip_prefix("ERROR: ")?;
+    let mut numbers = place.strip_prefix("<input>").unwrap_or(place).split(':').skip(1).map(str::parse::<usize>);
+    let (line, column) = (numbers.next()?.ok()?.checked_sub(1)?, numbers.next()?.ok()?.checked_sub(1)?);
+    let mut lines = source.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(line).map(str::len).sum();
+    let line = lines.next().unwrap_or_default();
+    let at = line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(column)?;
+    Some(before + at)
+}

@@ -61,7 +61,7 @@ impl Checker<'_> {
         }
         match ty {
             Type::Optional(inner) => (*inner).clone(),
-            Type::Dyn | Type::Error => ty,
+            Type::Dyn | Type::Param(_) | Type::Error => ty,
             _ => {
                 let message = format!("after `?` stands an optional; this is {}", self.shown(&ty));
                 let help = "leave the `?` out, or read with `.?field` or `[?key]`";

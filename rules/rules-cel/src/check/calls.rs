@@ -110,18 +110,24 @@ impl Checker<'_> {
         signatures: impl IntoIterator<Item = &'s Signature>,
         args: &[Type],
     ) -> Option<(Vec<Overload>, Type)> {
-        let mut found: Option<(Vec<Overload>, Type)> = None;
+        let mut fitting: Vec<(&Signature, Type)> = Vec::new();
         for signature in signatures {
-            let Some(result) = self.try_signature(signature, args) else { continue };
-            found = Some(match found {
-                None => (vec![signature.overload], result),
-                Some((mut overloads, so_far)) => {
-                    overloads.push(signature.overload);
-                    (overloads, if so_far == result { so_far } else { Type::Dyn })
-                }
-            });
+            let mark = self.infer.mark();
+            if let Some(result) = self.try_signature(signature, args) {
+                self.infer.undo(mark);
+                fitting.push((signature, result));
+            }
         }
-        found
+        let overloads = fitting.iter().map(|(signature, _)| signature.overload).collect();
+        match fitting.as_slice() {
+            [] => None,
+            // Types still to be found are what the only one needs; where several fit, they stay open.
+            [(signature, _)] => Some((overloads, self.try_signature(signature, args)?)),
+            [(_, first), rest @ ..] => {
+                let is_same = rest.iter().all(|(_, result)| result == first);
+                Some((overloads, if is_same { first.clone() } else { Type::Dyn }))
+            }
+        }
     }
 
     /// The result's type where the operands fit; then variables stay bound.
@@ -145,20 +151,35 @@ impl Checker<'_> {
     /// `math.greatest` and `math.least`: any number of numbers, or one list of them.
     fn extreme(&mut self, span: Span, name: &str, name_span: Span, overload: Overload, args: Vec<NodeId>) -> NodeId {
         let types: Vec<Type> = args.iter().map(|arg| self.ty(*arg)).collect();
-        let inner = match types.as_slice() {
-            [Type::List(element)] => vec![unwrapped(element).clone()],
-            types => types.iter().map(unwrapped).cloned().collect(),
+        // Of a list that is written out each element is looked at: a number beside a text makes a list of dyn.
+        let written = self.elements_written(&args);
+        let numbers: Vec<Type> = match (&written, types.as_slice()) {
+            (Some(elements), _) => elements.iter().map(unwrapped).cloned().collect(),
+            (None, [Type::List(element)]) => vec![unwrapped(element).clone()],
+            (None, types) => types.iter().map(unwrapped).cloned().collect(),
         };
         let is_number = |ty: &Type| ty.is_number() || matches!(ty, Type::Dyn | Type::Error | Type::Param(_));
-        if let Some(first) = inner.first()
-            && inner.iter().all(is_number)
+        if let Some(first) = numbers.first()
+            && numbers.iter().all(is_number)
         {
-            let ty = if inner.iter().all(|ty| ty == first) { first.clone() } else { Type::Dyn };
+            let ty = if numbers.iter().all(|ty| ty == first) { first.clone() } else { Type::Dyn };
             return self.push(span, ty, NodeKind::Call { overloads: vec![overload], args });
         }
-        let message = format!("`{name}` does not take {}", self.shown_list(&types));
+        let message = match written {
+            Some(elements) if elements.is_empty() => format!("`{name}` needs at least one number"),
+            Some(elements) => format!("`{name}` does not take a list of {}", self.shown_list(&elements)),
+            None => format!("`{name}` does not take {}", self.shown_list(&types)),
+        };
         let help = "it takes numbers, or one list of numbers";
         self.fail(span, Diagnostic::new(Code::NoOverload, name_span, message).help(help))
+    }
+
+    /// The types of the elements, where the only argument is a list that is written out.
+    fn elements_written(&self, args: &[NodeId]) -> Option<Vec<Type>> {
+        let [only] = args else { return None };
+        let NodeKind::List(elements) = &self.nodes[only.index()].kind else { return None };
+        let is_plain = elements.iter().all(|(optional, _)| !optional);
+        is_plain.then(|| elements.iter().map(|(_, element)| self.ty(*element)).collect())
     }
 
     fn shown_list(&self, types: &[Type]) -> String {

@@ -169,7 +169,7 @@ impl Checker<'_> {
             Fold::List => Type::list(body_ty),
             Fold::Map => Type::map(key.clone(), body_ty),
             Fold::MapEntry => match body_ty {
-                Type::Map(..) | Type::Dyn | Type::Error => body_ty,
+                Type::Map(..) | Type::Dyn | Type::Param(_) | Type::Error => body_ty,
                 other => {
                     let message =
                         format!("`{}` needs a map for each element; this is {}", name.text, self.shown(&other));
@@ -213,7 +213,7 @@ impl Checker<'_> {
         let body_ty = self.ty(body);
         let ty = match (flat, body_ty) {
             (false, ty) => Type::optional(ty),
-            (true, ty @ (Type::Optional(_) | Type::Dyn | Type::Error)) => ty,
+            (true, ty @ (Type::Optional(_) | Type::Dyn | Type::Param(_) | Type::Error)) => ty,
             (true, other) => {
                 let message = format!("`optFlatMap` needs an optional; this is {}", self.shown(&other));
                 let diagnostic = Diagnostic::new(Code::WrongType, self.span(body), message).help("write `optMap`");

@@ -348,6 +348,8 @@ fn wrong_types() {
             "{1.5: 2}",
             "[?1]",
             "math.greatest('a')",
+            "math.least([])",
+            "math.least([1, 'a'])",
             "event.?where.x > 1.0",
             "geo.distance(1, 2)",
         ],
@@ -445,6 +447,12 @@ fn wrong_types() {
             error[no-overload]: `math.greatest` does not take (string)
               | math.greatest('a')
               | ^^^^^^^^^^^^^ it takes numbers, or one list of numbers
+            error[no-overload]: `math.least` needs at least one number
+              | math.least([])
+              | ^^^^^^^^^^ it takes numbers, or one list of numbers
+            error[no-overload]: `math.least` does not take a list of (int, string)
+              | math.least([1, 'a'])
+              | ^^^^^^^^^^ it takes numbers, or one list of numbers
             error[no-overload]: `>` does not take optional(double) and double
               | event.?where.x > 1.0
               |                ^ take the value out: `x.orValue(default)`

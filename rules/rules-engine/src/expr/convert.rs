@@ -26,7 +26,7 @@ pub(crate) fn to_uint(value: Value<'_>) -> Result<u64, EvalError> {
     match value {
         Value::Uint(n) => Ok(n),
         Value::Int(n) => u64::try_from(n).map_err(|_| EvalError::Overflow),
-        Value::Double(d) if d > -1.0 && d < 18_446_744_073_709_551_616.0 => Ok(d as u64),
+        Value::Double(d) if (0.0..18_446_744_073_709_551_616.0).contains(&d) => Ok(d as u64),
         Value::Double(_) => Err(EvalError::Overflow),
         Value::String(s) => s.parse().map_err(|_| BAD),
         _ => Err(EvalError::NoSuchOverload),
@@ -46,8 +46,8 @@ pub(crate) fn to_double(value: Value<'_>) -> Result<f64, EvalError> {
 pub(crate) fn to_bool(value: Value<'_>) -> Result<bool, EvalError> {
     match value {
         Value::Bool(b) => Ok(b),
-        Value::String("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Value::String("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Value::String("1" | "t" | "true" | "TRUE" | "True") => Ok(true),
+        Value::String("0" | "f" | "false" | "FALSE" | "False") => Ok(false),
         Value::String(_) => Err(BAD),
         _ => Err(EvalError::NoSuchOverload),
     }
@@ -89,6 +89,8 @@ pub(crate) fn to_string<'a>(scope: &Scope<'a>, value: Value<'a>) -> Result<&'a s
             let written = match value {
                 Value::Int(n) => write!(out, "{n}"),
                 Value::Uint(n) => write!(out, "{n}"),
+                // JSON has no negative zero, and text keeps what its reader can read back.
+                Value::Double(d) if d == 0.0 && d.is_sign_negative() => write!(out, "-0"),
                 Value::Double(d) => {
                     crate::json::write_double(d, out);
                     Ok(())

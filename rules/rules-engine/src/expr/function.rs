@@ -159,7 +159,7 @@ fn absolute(function: Function, value: Value<'_>) -> Result<Value<'_>, EvalError
         (Function::Abs, Value::Double(d)) => Value::Double(d.abs()),
         (_, Value::Int(n)) => Value::Int(n.signum()),
         (_, Value::Uint(n)) => Value::Uint(n.min(1)),
-        (_, Value::Double(d)) if d == 0.0 || d.is_nan() => Value::Double(d),
+        (_, Value::Double(0.0)) => Value::Double(0.0),
         (_, Value::Double(d)) => Value::Double(d.signum()),
         _ => return Err(EvalError::NoSuchOverload),
     })

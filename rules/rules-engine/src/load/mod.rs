@@ -12,7 +12,6 @@ mod state;
 use std::sync::Arc;
 
 use edge_event::EventTypeId;
-use regex::RegexBuilder;
 use rules_catalogue::{Catalogue, Extractor, FieldPath};
 
 pub use error::LoadError;
@@ -22,9 +21,6 @@ use crate::expr::{CheckContext, MAX_SECONDS, MIN_SECONDS, Pools, Program, Value,
 use crate::ir::{ConstIr, EventIr, ExprIr, FieldPathIr, IR_FORMAT, RuleSetIr, limits};
 use crate::rule_set::{Candidate, Feed, NO_PARTITION, Partition, Rule, RuleSet};
 use names::{check_count, check_name};
-
-/// Memory that one regular expression may take, compiled. Bytes.
-const REGEX_BYTES: usize = 256 * 1024;
 
 impl RuleSet {
     /// Checks `ir` against `catalogue` and makes it ready to run.
@@ -144,8 +140,7 @@ fn regex(pattern: &str) -> Result<regex::Regex, LoadError> {
     if pattern.len() > limits::MAX_REGEX_BYTES {
         return Err(fault(format!("longer than {} bytes", limits::MAX_REGEX_BYTES)));
     }
-    let built = RegexBuilder::new(pattern).size_limit(REGEX_BYTES).dfa_size_limit(REGEX_BYTES).nest_limit(64).build();
-    built.map_err(|e| fault(e.to_string().lines().last().unwrap_or_default().to_owned()))
+    crate::pattern::compiled(pattern).map_err(|e| fault(e.to_string().lines().last().unwrap_or_default().to_owned()))
 }
 
 fn by_type(partitions: &[Partition]) -> Vec<u16> {
