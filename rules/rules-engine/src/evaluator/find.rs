@@ -1,37 +1,43 @@
-//! Which rules' conditions hold: the linear scan over the event type's partition.
+//! Which rules' conditions hold.
 //!
 //! Reads state, changes none, knows no gate and emits nothing. Rules come out in emission order, and those whose condition
-//! failed with an error come out with it. This is the reference that every faster way must agree with.
+//! failed with an error come out with it. Each rule is asked in one place, so that whatever chooses the rules to ask changes
+//! nothing about the answers.
 
 use super::{Case, Evaluator, Found, KeyBytes};
 use crate::expr::{EvalError, LetValue, Scratch, absorbing, evaluate};
-use crate::rule_set::{Rule, When};
+use crate::rule_set::{Candidate, Rule, When};
 use crate::state::State;
 
 impl Evaluator {
     /// Leaves the rules whose conditions hold or fail in `self.found`.
     pub(super) fn find(&mut self, case: Case<'_>, state: &State) {
         self.found.clear();
-        let (pools, paths) = (&case.set.pools, case.partition.extractor.slots());
         for candidate in &case.partition.candidates {
-            let tests = &case.partition.tests[candidate.tests.start as usize..candidate.tests.end as usize];
-            if !tests.iter().all(|test| test.holds(pools, paths, case.slots, case.event)) {
-                continue;
+            self.ask(case, state, candidate);
+        }
+    }
+
+    /// Asks one rule: its tests first, what they leave open after them.
+    fn ask(&mut self, case: Case<'_>, state: &State, candidate: &Candidate) {
+        let (pools, paths) = (&case.set.pools, case.partition.extractor.slots());
+        let tests = &case.partition.tests[candidate.tests.start as usize..candidate.tests.end as usize];
+        if !tests.iter().all(|test| test.holds(pools, paths, case.slots, case.event)) {
+            return;
+        }
+        let rule = &case.set.rules[candidate.rule as usize];
+        let holds = match &rule.when {
+            None => Ok(true),
+            Some(when) if when.plain.is_empty() && when.windowed.is_empty() => Ok(true),
+            Some(when) => {
+                self.scratch.arena.reset();
+                holds(case, state, rule, when, (&mut self.lets, &mut self.keys, &self.scratch))
             }
-            let rule = &case.set.rules[candidate.rule as usize];
-            let holds = match &rule.when {
-                None => Ok(true),
-                Some(when) if when.plain.is_empty() && when.windowed.is_empty() => Ok(true),
-                Some(when) => {
-                    self.scratch.arena.reset();
-                    holds(case, state, rule, when, (&mut self.lets, &mut self.keys, &self.scratch))
-                }
-            };
-            match holds {
-                Ok(true) => self.found.push(Found { rule: candidate.rule, holds: Ok(()) }),
-                Ok(false) => {}
-                Err(e) => self.found.push(Found { rule: candidate.rule, holds: Err(e) }),
-            }
+        };
+        match holds {
+            Ok(true) => self.found.push(Found { rule: candidate.rule, holds: Ok(()) }),
+            Ok(false) => {}
+            Err(e) => self.found.push(Found { rule: candidate.rule, holds: Err(e) }),
         }
     }
 }
