@@ -8,7 +8,7 @@
 use crate::model::{Cardinality, Kind, MessageIndex};
 use crate::path::{FieldPath, PathError};
 use crate::refusal::PayloadError;
-use crate::value::{FieldValue, Map, ReadFault, Repeated, read, wire_type_of};
+use crate::value::{FieldValue, Map, ReadFault, Repeated, read_into, wire_type_of};
 use crate::wire::{Reader, WireType};
 use crate::{Catalogue, MAX_DEPTH};
 
@@ -112,14 +112,25 @@ impl Extractor {
     fn scan<'a>(&self, level: usize, message: &'a [u8], out: &mut [FieldValue<'a>]) -> Result<(), PayloadError> {
         let entries = &self.levels[level].entries;
         let mut reader = Reader::new(message);
+        // Encoders write fields in the order of their numbers: the next entry is mostly the one behind the last.
+        let mut expected = 0;
         while !reader.is_empty() {
             let from_here = reader.rest();
             let (number, wire_type) = reader.tag()?;
-            let Ok(at) = entries.binary_search_by_key(&number, |e| e.number) else {
-                reader.skip(wire_type)?;
-                continue;
+            let entry = match entries.get(expected) {
+                Some(entry) if entry.number == number => entry,
+                _ => match entries.binary_search_by_key(&number, |e| e.number) {
+                    Ok(at) => {
+                        expected = at;
+                        &entries[at]
+                    }
+                    Err(_) => {
+                        reader.skip(wire_type)?;
+                        continue;
+                    }
+                },
             };
-            let entry = &entries[at];
+            expected += 1;
             for &slot in &entry.clears {
                 out[usize::from(slot)] = self.initial[usize::from(slot)];
             }
@@ -148,8 +159,7 @@ impl Extractor {
         let Some(child) = entry.child else {
             let Some(slot) = entry.slot else { return Ok(reader.skip(wire_type_of(entry.kind))?) };
             let slot = usize::from(slot);
-            out[slot] = read(reader, entry.kind).map_err(|fault| self.fault(slot, fault))?;
-            return Ok(());
+            return read_into(reader, entry.kind, &mut out[slot]).map_err(|fault| self.fault(slot, fault));
         };
         let inside = reader.bytes()?;
         if let Some(slot) = entry.slot {

@@ -280,35 +280,44 @@ pub(crate) const fn wire_type_of(kind: Kind) -> WireType {
 }
 
 /// One value of a kind; 32-bit kinds keep the low 32 bits of a varint, as every protobuf library does.
-#[inline]
 pub(crate) fn read<'a>(reader: &mut Reader<'a>, kind: Kind) -> Result<FieldValue<'a>, ReadFault> {
-    Ok(match kind {
-        Kind::Bool => FieldValue::Bool(reader.varint()? != 0),
-        Kind::Int32 => FieldValue::Int(i64::from(reader.varint()? as i32)),
-        Kind::Int64 => FieldValue::Int(reader.varint()? as i64),
-        Kind::Uint32 => FieldValue::Uint(u64::from(reader.varint()? as u32)),
-        Kind::Uint64 => FieldValue::Uint(reader.varint()?),
-        Kind::Sint32 => FieldValue::Int(unzigzag(u64::from(reader.varint()? as u32))),
-        Kind::Sint64 => FieldValue::Int(unzigzag(reader.varint()?)),
-        Kind::Fixed32 => FieldValue::Uint(u64::from(reader.fixed32()?)),
-        Kind::Fixed64 => FieldValue::Uint(reader.fixed64()?),
-        Kind::Sfixed32 => FieldValue::Int(i64::from(reader.fixed32()? as i32)),
-        Kind::Sfixed64 => FieldValue::Int(reader.fixed64()? as i64),
-        Kind::Float => FieldValue::Double(f64::from(f32::from_bits(reader.fixed32()?))),
-        Kind::Double => FieldValue::Double(f64::from_bits(reader.fixed64()?)),
-        Kind::String => FieldValue::Str(str::from_utf8(reader.bytes()?).map_err(|_| ReadFault::Utf8)?),
-        Kind::Bytes => FieldValue::Bytes(reader.bytes()?),
-        Kind::Enum(_) => FieldValue::Enum(reader.varint()? as i32),
-        Kind::Message(_) => FieldValue::Message(reader.bytes()?),
+    let mut value = FieldValue::Absent;
+    read_into(reader, kind, &mut value)?;
+    Ok(value)
+}
+
+/// The same, written in place: a value that is handed on through the stack is copied in other pieces than it was written in, which
+/// costs more than reading it. Leaves `out` as it was where there is a fault.
+#[inline(always)]
+pub(crate) fn read_into<'a>(reader: &mut Reader<'a>, kind: Kind, out: &mut FieldValue<'a>) -> Result<(), ReadFault> {
+    match kind {
+        Kind::Bool => *out = FieldValue::Bool(reader.varint()? != 0),
+        Kind::Int32 => *out = FieldValue::Int(i64::from(reader.varint()? as i32)),
+        Kind::Int64 => *out = FieldValue::Int(reader.varint()? as i64),
+        Kind::Uint32 => *out = FieldValue::Uint(u64::from(reader.varint()? as u32)),
+        Kind::Uint64 => *out = FieldValue::Uint(reader.varint()?),
+        Kind::Sint32 => *out = FieldValue::Int(unzigzag(u64::from(reader.varint()? as u32))),
+        Kind::Sint64 => *out = FieldValue::Int(unzigzag(reader.varint()?)),
+        Kind::Fixed32 => *out = FieldValue::Uint(u64::from(reader.fixed32()?)),
+        Kind::Fixed64 => *out = FieldValue::Uint(reader.fixed64()?),
+        Kind::Sfixed32 => *out = FieldValue::Int(i64::from(reader.fixed32()? as i32)),
+        Kind::Sfixed64 => *out = FieldValue::Int(reader.fixed64()? as i64),
+        Kind::Float => *out = FieldValue::Double(f64::from(f32::from_bits(reader.fixed32()?))),
+        Kind::Double => *out = FieldValue::Double(f64::from_bits(reader.fixed64()?)),
+        Kind::String => *out = FieldValue::Str(str::from_utf8(reader.bytes()?).map_err(|_| ReadFault::Utf8)?),
+        Kind::Bytes => *out = FieldValue::Bytes(reader.bytes()?),
+        Kind::Enum(_) => *out = FieldValue::Enum(reader.varint()? as i32),
+        Kind::Message(_) => *out = FieldValue::Message(reader.bytes()?),
         Kind::Timestamp => {
             let (seconds, nanos) = seconds_and_nanos(reader.bytes()?)?;
-            FieldValue::Timestamp { seconds, nanos }
+            *out = FieldValue::Timestamp { seconds, nanos };
         }
         Kind::Duration => {
             let (seconds, nanos) = seconds_and_nanos(reader.bytes()?)?;
-            FieldValue::Duration { seconds, nanos }
+            *out = FieldValue::Duration { seconds, nanos };
         }
-    })
+    }
+    Ok(())
 }
 
 /// The two fields that `Timestamp` and `Duration` share.

@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A length and as many bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], WireFault> {
         let len = self.varint()?;
         let fault = WireFault("a length points past the end");

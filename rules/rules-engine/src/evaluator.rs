@@ -2,7 +2,7 @@
 //!
 //! For each event, in this order: bound its time, read its fields, feed windows, find the rules whose conditions hold, ask
 //! their gates (`once`, then `cooldown`), make their commands, use the gates of the winners, emit in emission order. Finding
-//! rules ([`find`]) knows nothing of gates and emission ([`settle`]), so that an index can stand in front of it.
+//! rules ([`find`]) knows nothing of gates and emission ([`settle`]).
 //!
 //! A rule whose condition or command fails does not fire and disturbs no other. Nothing is allocated for an event that fires
 //! nothing, once the scratch memory has grown.
@@ -21,7 +21,8 @@ pub use counters::{EvaluatorCounters, RuleCounters};
 pub use explain::{Explanation, GateAnswer, explain};
 
 use crate::expr::{EvalError, LetValue, Scope, Scratch};
-use crate::outcome::{Outputs, Reason, Verdict};
+use crate::index::Selected;
+use crate::outcome::{Outputs, Reason, RuleIndex, Verdict};
 use crate::rule_set::{Partition, RuleSet};
 use crate::state::{State, Touch};
 use counters::Counters;
@@ -29,6 +30,10 @@ use counters::Counters;
 /// Scratch memory and counters of one shard. State lives in [`State`], rules in [`RuleSet`].
 #[derive(Default)]
 pub struct Evaluator {
+    /// Whether every rule of an event's type is asked, without looking into the index.
+    is_linear: bool,
+    /// Rules that the index lets through; empty between events.
+    selected: Vec<Selected>,
     scratch: Scratch,
     /// Room for the fields of an event; empty between events.
     slots: Vec<FieldValue<'static>>,
@@ -70,6 +75,12 @@ impl Evaluator {
     /// Without scratch memory and with counters at zero.
     pub fn new() -> Evaluator {
         Evaluator::default()
+    }
+
+    /// One that asks every rule of an event's type, one after the other. It decides as any other does, and takes longer: the
+    /// oracle that the index is held to.
+    pub fn linear() -> Evaluator {
+        Evaluator { is_linear: true, ..Evaluator::default() }
     }
 
     /// Evaluates one event under one rule set; `now` is the shard's time. `out` is cleared first.
@@ -122,6 +133,21 @@ impl Evaluator {
             (true, Some((_, reason))) => Verdict::Suppressed(*reason),
             (true, None) => Verdict::NoMatch,
         }
+    }
+
+    /// Leaves in `out` the rules whose conditions hold for an event, in emission order. Nothing is fed, ordered or counted, and
+    /// no gate is asked.
+    pub fn matching(&mut self, set: &RuleSet, state: &mut State, event: &Event, out: &mut Vec<RuleIndex>) {
+        out.clear();
+        state.adopt(set);
+        let (time, late) = bounded_time(event, set.lateness_ms);
+        let Some(partition) = set.partition(event.event_type) else { return };
+        let mut slots = recycle(std::mem::take(&mut self.slots));
+        if partition.extractor.extract(&event.payload, &mut slots).is_ok() {
+            self.find(Case { set, partition, event, slots: &slots, time, late }, state);
+            out.extend(self.found.iter().filter(|found| found.holds.is_ok()).map(|found| RuleIndex(found.rule)));
+        }
+        self.slots = recycle(slots);
     }
 
     /// What the shard evaluated so far.

@@ -23,6 +23,7 @@ mod compact;
 mod evaluator;
 mod expr;
 mod identity;
+mod index;
 mod json;
 mod load;
 mod outcome;

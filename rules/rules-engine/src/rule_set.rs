@@ -12,6 +12,7 @@ use rules_catalogue::{Catalogue, Extractor};
 
 use crate::compact::Test;
 use crate::expr::{Pools, Program};
+use crate::index::Index;
 use crate::ir::{Mode, Scope};
 use crate::outcome::{RuleIndex, WorstCase};
 use crate::state::{Bounds, Layout};
@@ -81,9 +82,14 @@ pub(crate) struct Partition {
     pub(crate) event_type: EventTypeId,
     pub(crate) extractor: Extractor,
     pub(crate) feeds: Vec<Feed>,
+    /// Its rules.
+    pub(crate) rules: Vec<u32>,
+    /// What is asked of each of them first.
     pub(crate) candidates: Vec<Candidate>,
     /// Tests of all candidates, one after the other.
     pub(crate) tests: Vec<Test>,
+    /// Which of the candidates an event may concern. Shared with the rule sets before and after where their tests are the same.
+    pub(crate) index: Arc<Index>,
     pub(crate) worst_case: WorstCase,
 }
 
@@ -94,11 +100,12 @@ pub(crate) struct Feed {
     pub(crate) key: Vec<Program>,
 }
 
-/// A rule to try.
+/// What is asked of a rule first.
 pub(crate) struct Candidate {
-    pub(crate) rule: u32,
     /// All must hold.
     pub(crate) tests: Range<u32>,
+    /// Whether its condition has more than tests.
+    pub(crate) has_rest: bool,
 }
 
 pub(crate) struct Rule {
@@ -213,6 +220,11 @@ impl RuleSet {
     /// Names of the definitions with the stable ids under which their cells are kept.
     pub fn definition_names(&self) -> impl Iterator<Item = (u64, &str)> {
         self.definitions.iter().map(|d| (d.id, d.name.as_str()))
+    }
+
+    /// Memory of the indices of all event types, in bytes.
+    pub fn index_bytes(&self) -> usize {
+        self.partitions.iter().map(|partition| partition.index.bytes()).sum()
     }
 
     pub(crate) fn definitions(&self) -> &[Definition] {

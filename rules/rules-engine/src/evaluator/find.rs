@@ -1,37 +1,58 @@
-//! Which rules' conditions hold: the linear scan over the event type's partition.
+//! Which rules' conditions hold.
 //!
 //! Reads state, changes none, knows no gate and emits nothing. Rules come out in emission order, and those whose condition
-//! failed with an error come out with it. This is the reference that every faster way must agree with.
+//! failed with an error come out with it. Each rule is asked in one place, whether the index chose it or, in the linear
+//! evaluator, nothing chooses: the two differ in what they do not ask.
 
 use super::{Case, Evaluator, Found, KeyBytes};
 use crate::expr::{EvalError, LetValue, Scratch, absorbing, evaluate};
-use crate::rule_set::{Rule, When};
+use crate::index::{Look, OpenTests};
+use crate::rule_set::{Candidate, Partition, Rule, When};
 use crate::state::State;
 
 impl Evaluator {
     /// Leaves the rules whose conditions hold or fail in `self.found`.
     pub(super) fn find(&mut self, case: Case<'_>, state: &State) {
         self.found.clear();
+        let Partition { rules, index, .. } = case.partition;
+        if self.is_linear {
+            return (0..rules.len() as u32).for_each(|at| self.ask(case, state, at, OpenTests::ALL));
+        }
+        let mut selected = std::mem::take(&mut self.selected);
+        let look = Look { slots: case.slots, paths: case.partition.extractor.slots(), event: case.event };
+        index.select(look, &mut selected);
+        for of in &selected {
+            if of.open().is_empty() {
+                self.found.push(Found { rule: rules[of.rule() as usize], holds: Ok(()) });
+            } else {
+                self.ask(case, state, of.rule(), of.open());
+            }
+        }
+        self.selected = selected;
+    }
+
+    /// Asks one of the event type's rules: its open tests first (the others are known to hold), then what is no test.
+    fn ask(&mut self, case: Case<'_>, state: &State, at: u32, open: OpenTests) {
         let (pools, paths) = (&case.set.pools, case.partition.extractor.slots());
-        for candidate in &case.partition.candidates {
-            let tests = &case.partition.tests[candidate.tests.start as usize..candidate.tests.end as usize];
-            if !tests.iter().all(|test| test.holds(pools, paths, case.slots, case.event)) {
-                continue;
-            }
-            let rule = &case.set.rules[candidate.rule as usize];
-            let holds = match &rule.when {
-                None => Ok(true),
-                Some(when) if when.plain.is_empty() && when.windowed.is_empty() => Ok(true),
-                Some(when) => {
-                    self.scratch.arena.reset();
-                    holds(case, state, rule, when, (&mut self.lets, &mut self.keys, &self.scratch))
-                }
-            };
-            match holds {
-                Ok(true) => self.found.push(Found { rule: candidate.rule, holds: Ok(()) }),
-                Ok(false) => {}
-                Err(e) => self.found.push(Found { rule: candidate.rule, holds: Err(e) }),
-            }
+        let Candidate { tests, has_rest } = &case.partition.candidates[at as usize];
+        let tests = &case.partition.tests[tests.start as usize..tests.end as usize];
+        let mut asked = tests.iter().enumerate().filter(|(at, _)| open.has(*at));
+        if !asked.all(|(_, test)| test.holds(pools, paths, case.slots, case.event)) {
+            return;
+        }
+        let index = case.partition.rules[at as usize];
+        if !has_rest {
+            return self.found.push(Found { rule: index, holds: Ok(()) });
+        }
+        let rule = &case.set.rules[index as usize];
+        let holds = rule.when.as_ref().map_or(Ok(true), |when| {
+            self.scratch.arena.reset();
+            holds(case, state, rule, when, (&mut self.lets, &mut self.keys, &self.scratch))
+        });
+        match holds {
+            Ok(true) => self.found.push(Found { rule: index, holds: Ok(()) }),
+            Ok(false) => {}
+            Err(e) => self.found.push(Found { rule: index, holds: Err(e) }),
         }
     }
 }

@@ -17,7 +17,7 @@ mod value;
 pub(crate) use check::CheckContext;
 pub(crate) use operator::holds;
 pub(crate) use program::{Program, absorbing, evaluate};
-pub(crate) use scope::{LetValue, Pools, Scope, Scratch, set_contains};
+pub(crate) use scope::{LetValue, Pools, Scope, Scratch, is_set, set_contains};
 pub(crate) use time::{MAX_SECONDS, MIN_SECONDS, write_duration, write_timestamp};
 pub(crate) use types::Type;
 pub use value::EvalError;

@@ -192,17 +192,20 @@ impl<'a> Scope<'a> {
         field_value(self, self.slots[slot], &self.paths[slot])
     }
 
-    /// CEL's `has()`: a field with explicit presence is set, any other differs from its default.
     pub(crate) fn has_field(&self, slot: u16) -> bool {
-        let slot = usize::from(slot);
-        match self.paths[slot].cardinality {
-            Cardinality::Explicit => !matches!(self.slots[slot], FieldValue::Absent),
-            _ => self.slots[slot].differs_from_default(),
-        }
+        is_set(&self.slots[usize::from(slot)], &self.paths[usize::from(slot)])
     }
 
     pub(crate) fn in_set(&self, set: u16, value: Value<'_>) -> bool {
         set_contains(&self.pools.sets[usize::from(set)], value)
+    }
+}
+
+/// CEL's `has()`: a field with explicit presence is set, any other differs from its default.
+pub(crate) fn is_set(value: &FieldValue<'_>, path: &FieldPath) -> bool {
+    match path.cardinality {
+        Cardinality::Explicit => !matches!(value, FieldValue::Absent),
+        _ => value.differs_from_default(),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn worst_case(
         }
     };
     partition.feeds.iter().for_each(|feed| durable(feed.definition));
-    let rules = partition.candidates.iter().map(|c| &rules[c.rule as usize].rule);
+    let rules = partition.rules.iter().map(|at| &rules[*at as usize].rule);
     for rule in rules.filter(|r| r.info.mode == Mode::Live) {
         [&rule.once, &rule.cooldown].into_iter().flatten().for_each(|gate| durable(gate.definition));
         for action in &rule.actions {

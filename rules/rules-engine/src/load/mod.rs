@@ -18,6 +18,7 @@ pub use error::LoadError;
 
 use crate::compact::Test;
 use crate::expr::{CheckContext, MAX_SECONDS, MIN_SECONDS, Pools, Program, Value, compare, set_order};
+use crate::index::{Index, Terms};
 use crate::ir::{ConstIr, EventIr, ExprIr, FieldPathIr, IR_FORMAT, RuleSetIr, limits};
 use crate::rule_set::{Candidate, Feed, NO_PARTITION, Partition, Rule, RuleSet};
 use names::{check_count, check_name};
@@ -28,26 +29,44 @@ impl RuleSet {
     /// # Errors
     /// See [`LoadError`]; nothing of the set is used then.
     pub fn load(ir: RuleSetIr, catalogue: Arc<Catalogue>) -> Result<RuleSet, LoadError> {
-        check_head(&ir, &catalogue)?;
-        let identity = *blake3::hash(&ir.to_bytes()).as_bytes();
-        let events = ir.events.iter().map(|e| EventPlan::new(e, &catalogue)).collect::<Result<Vec<_>, _>>()?;
-        let loader = Loader { ir: &ir, catalogue: &catalogue, events };
-        let (mut definitions, feeds) = loader.definitions()?;
-        let rules = loader.rules(&mut definitions)?;
-        let partitions = loader.partitions(&rules, feeds, &definitions)?;
-        let by_type = by_type(&partitions);
-        Ok(RuleSet {
-            identity,
-            tenant: ir.tenant.as_str().into(),
-            revision: ir.revision,
-            lateness_ms: ir.lateness_ms,
-            pools: pools(ir)?,
-            catalogue,
-            definitions,
-            rules: rules.into_iter().map(|loaded| loaded.rule).collect(),
-            partitions,
-            by_type,
-        })
+        load(ir, catalogue, None)
+    }
+
+    /// The same for a set that is to replace `before`: what both have in common is not built again but shared.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; `before` is as it was.
+    pub fn load_after(ir: RuleSetIr, catalogue: Arc<Catalogue>, before: &RuleSet) -> Result<RuleSet, LoadError> {
+        load(ir, catalogue, Some(before))
+    }
+}
+
+fn load(ir: RuleSetIr, catalogue: Arc<Catalogue>, before: Option<&RuleSet>) -> Result<RuleSet, LoadError> {
+    check_head(&ir, &catalogue)?;
+    let identity = *blake3::hash(&ir.to_bytes()).as_bytes();
+    let events = ir.events.iter().map(|e| EventPlan::new(e, &catalogue)).collect::<Result<Vec<_>, _>>()?;
+    let loader = Loader { ir: &ir, catalogue: &catalogue, events };
+    let (mut definitions, feeds) = loader.definitions()?;
+    let rules = loader.rules(&mut definitions)?;
+    let mut partitions = loader.partitions(&rules, feeds, &definitions)?;
+    let by_type = by_type(&partitions);
+    let (tenant, revision, lateness_ms) = (ir.tenant.as_str().into(), ir.revision, ir.lateness_ms);
+    let pools = pools(ir)?;
+    for partition in &mut partitions {
+        let old = before.and_then(|set| set.partition(partition.event_type)).map(|old| &old.index);
+        partition.index = index(partition, &pools, old);
+    }
+    let rules = rules.into_iter().map(|loaded| loaded.rule).collect();
+    Ok(RuleSet { identity, tenant, revision, lateness_ms, catalogue, pools, definitions, rules, partitions, by_type })
+}
+
+/// The index of a partition: the old one, where it was made from the same.
+fn index(partition: &Partition, pools: &Pools, old: Option<&Arc<Index>>) -> Arc<Index> {
+    let (paths, tests) = (partition.extractor.slots(), &partition.tests[..]);
+    let terms = Terms::new(&partition.candidates, tests, pools, paths);
+    match old {
+        Some(old) if old.digest() == terms.digest() => Arc::clone(old),
+        _ => Arc::new(Index::new(&terms, paths)),
     }
 }
 
@@ -236,6 +255,8 @@ impl Loader<'_> {
         feeds: Vec<LoadedFeed>,
         definitions: &[crate::rule_set::Definition],
     ) -> Result<Vec<Partition>, LoadError> {
+        // Until all tests are known.
+        let no_index = Arc::new(Index::default());
         let mut partitions: Vec<Partition> = self
             .events
             .iter()
@@ -243,8 +264,10 @@ impl Loader<'_> {
                 event_type: plan.event_type,
                 extractor: plan.extractor.clone(),
                 feeds: Vec::new(),
+                rules: Vec::new(),
                 candidates: Vec::new(),
                 tests: Vec::new(),
+                index: Arc::clone(&no_index),
                 worst_case: crate::outcome::WorstCase::default(),
             })
             .collect();
@@ -260,7 +283,9 @@ impl Loader<'_> {
             let start = partition.tests.len() as u32;
             partition.tests.extend_from_slice(&loaded.tests);
             let tests = start..partition.tests.len() as u32;
-            partition.candidates.push(Candidate { rule: index as u32, tests });
+            partition.rules.push(index as u32);
+            let has_rest = loaded.rule.when.as_ref().is_some_and(|w| !(w.plain.is_empty() && w.windowed.is_empty()));
+            partition.candidates.push(Candidate { tests, has_rest });
         }
         for partition in &mut partitions {
             let durable = partition.feeds.iter().filter(|feed| definitions[feed.definition as usize].durable).count();
