@@ -8,11 +8,13 @@
 //! indices), source text and spans. The layout is format 1; a change of any type here is a new [`IR_FORMAT`].
 
 mod codec;
+mod zone;
 
 use edge_event::{EventTypeId, Priority};
 use serde::{Deserialize, Serialize};
 
 pub use codec::DecodeError;
+pub use zone::{JumpIr, ZoneIr};
 
 /// The version of this layout. Stands first in the encoded bytes.
 pub const IR_FORMAT: u16 = 1;
@@ -51,6 +53,12 @@ pub mod limits {
     pub const MAX_SPAN_MS: u64 = 400 * 24 * 60 * 60 * 1_000;
     /// Longest lateness: 10 minutes.
     pub const MAX_LATENESS_MS: u32 = 10 * 60 * 1_000;
+    /// Time zones of one set.
+    pub const MAX_ZONES: usize = 1_024;
+    /// Jumps of one time zone.
+    pub const MAX_JUMPS: usize = 1_024;
+    /// What a clock may be ahead of UTC or behind it: 18 hours, in seconds.
+    pub const MAX_OFFSET_S: i32 = 18 * 3_600;
     /// Canonical JSON body of one command.
     pub const MAX_BODY_BYTES: usize = 16 * 1024;
     /// A workflow's id.
@@ -89,6 +97,8 @@ pub struct RuleSetIr {
     pub sets: Vec<SetIr>,
     /// Pool of regular expressions, linear-time syntax of the crate `regex`.
     pub regexes: Vec<String>,
+    /// Time zones that anything of the set refers to.
+    pub zones: Vec<ZoneIr>,
     /// All state that rules feed, read or gate on.
     pub definitions: Vec<DefinitionIr>,
     /// The rules, in any order; the engine orders them by falling precedence, then package, then id.

@@ -27,6 +27,7 @@ mod load;
 mod outcome;
 mod rule_set;
 mod state;
+pub mod zone;
 
 pub use evaluator::{Evaluator, EvaluatorCounters, Explanation, GateAnswer, RuleCounters, explain};
 pub use expr::EvalError;

@@ -15,6 +15,7 @@ use crate::expr::{Pools, Program};
 use crate::ir::{Mode, Scope};
 use crate::outcome::{RuleIndex, WorstCase};
 use crate::state::{Bounds, Layout};
+use crate::zone::Zone;
 
 /// See the file's head. Made by [`RuleSet::load`].
 pub struct RuleSet {
@@ -24,6 +25,7 @@ pub struct RuleSet {
     pub(crate) lateness_ms: u32,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) pools: Pools,
+    pub(crate) zones: Vec<Zone>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) partitions: Vec<Partition>,
@@ -208,6 +210,11 @@ impl RuleSet {
             deltas: most.deltas.max(p.worst_case.deltas),
             bytes: most.bytes.max(p.worst_case.bytes),
         })
+    }
+
+    /// The time zones that it brought along, in the order of the intermediate form.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
     }
 
     /// Names of the definitions with the stable ids under which their cells are kept.

@@ -21,6 +21,7 @@ use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, IR_FORMAT, ParamIr, Ru
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
 use crate::source::Span;
+use crate::zones::Zones;
 use limits::Priced;
 use package::Package;
 use pools::Pools;
@@ -38,6 +39,7 @@ pub struct Identity {
 pub(crate) struct Building<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) pools: Pools,
+    pub(crate) zones: Zones,
     pub(crate) definitions: Vec<DefinitionIr>,
     pub(crate) rules: Vec<RuleIr>,
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
@@ -70,6 +72,7 @@ pub(crate) fn compile(
     let mut building = Building {
         catalogue,
         pools: Pools::default(),
+        zones: Zones::default(),
         definitions: Vec::new(),
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
@@ -97,6 +100,7 @@ pub(crate) fn compile(
         params: params.into_iter().map(|(_, param)| param).collect(),
         sets: building.pools.sets,
         regexes: building.pools.regexes,
+        zones: building.zones.into_ir(),
         definitions: building.definitions,
         rules: building.rules,
     };

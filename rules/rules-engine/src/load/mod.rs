@@ -8,6 +8,7 @@ mod error;
 mod names;
 mod rule;
 mod state;
+mod zones;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ impl RuleSet {
             tenant: ir.tenant.as_str().into(),
             revision: ir.revision,
             lateness_ms: ir.lateness_ms,
+            zones: zones::zones(&ir)?,
             pools: pools(ir)?,
             catalogue,
             definitions,

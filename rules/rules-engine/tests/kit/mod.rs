@@ -174,6 +174,7 @@ impl Builder {
                 },
             ],
             regexes: vec!["^cr[a-z]+t$".to_owned()],
+            zones: Vec::new(),
             definitions: Vec::new(),
             rules: Vec::new(),
         };

@@ -80,6 +80,7 @@ fn empty_rules(manifest: &Manifest) -> RuleSetIr {
         params: Vec::new(),
         sets: Vec::new(),
         regexes: Vec::new(),
+        zones: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
     }
