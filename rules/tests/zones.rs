@@ -14,9 +14,8 @@ const UNTIL: i64 = 2_524_608_000; // 2050-01-01
 const HOUR_MS: i64 = 3_600_000;
 
 fn wall_of(datetime: DateTime) -> WallMillis {
-    let since = datetime - DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-    let ms = since.total((jiff::Unit::Millisecond, jiff::SpanRelativeTo::days_are_24_hours()));
-    WallMillis(ms.expect("within the calendar") as i64)
+    let as_utc = datetime.to_zoned(TimeZone::UTC).expect("within the calendar");
+    WallMillis(as_utc.timestamp().as_millisecond())
 }
 
 fn datetime(zone: &TimeZone, at: UnixMillis) -> DateTime {
@@ -66,9 +65,12 @@ fn the_first_moment_of_a_reading_is_theirs() {
             for reading in [datetime(&theirs, at), datetime(&theirs, UnixMillis(at.0 - 2 * HOUR_MS)) + 2.hours()] {
                 let first = match theirs.to_ambiguous_timestamp(reading).offset() {
                     AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(reading).expect("a moment"),
-                    AmbiguousOffset::Fold { before, .. } => {
+                    AmbiguousOffset::Fold { before, after } => {
                         folds += 1;
-                        before.to_timestamp(reading).expect("a moment")
+                        let first = before.to_timestamp(reading).expect("a moment");
+                        // Where its table ends and its rule begins, the crate takes the rule's offset for that before.
+                        let shows = theirs.to_datetime(first) == reading;
+                        if shows { first } else { after.to_timestamp(reading).expect("a moment") }
                     }
                     AmbiguousOffset::Gap { after, .. } => {
                         gaps += 1;

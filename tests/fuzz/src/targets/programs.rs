@@ -81,6 +81,9 @@ fn empty_rules(manifest: &Manifest) -> RuleSetIr {
         sets: Vec::new(),
         regexes: Vec::new(),
         zones: Vec::new(),
+        regions: Vec::new(),
+        calendars: Vec::new(),
+        groups: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
     }
