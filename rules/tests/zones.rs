@@ -9,7 +9,7 @@ use rules_engine::zone::{Unit, WallMillis, Zone};
 
 /// Jumps that are looked at: those that recorded and coming events can meet.
 const FROM: i64 = 0;
-const UNTIL: i64 = 2_524_608_000; // 2050-01-01
+const UNTIL: i64 = 2_145_916_800; // 2038-01-01
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -97,8 +97,8 @@ fn days_weeks_and_months_begin_where_theirs_do() {
                 let start = ours.start_of(unit, at);
                 // Where a clock is set back over midnight, the date falls back, and the day does not.
                 let midnight = theirs.to_zoned(begins.at(0, 0, 0, 0)).expect("a moment").timestamp().as_millisecond();
-                let again = falls_back(&theirs, at) && start.0 > midnight;
-                assert!(start.0 == midnight || again, "{} {unit:?} of {at:?}", ours.name());
+                let again = || start.0 > midnight && falls_back(&theirs, at);
+                assert!(start.0 == midnight || again(), "{} {unit:?} of {at:?}", ours.name());
                 assert!(start <= at && at < ours.end_of(unit, at), "{} {unit:?} of {at:?}", ours.name());
             }
         }

@@ -106,7 +106,7 @@ codes! {
         them. Names of `let` are used in expressions and have no `-`.";
     NoHeader = "R0106", Error, "no header, or one of another version",
         "A rule file begins with `rules/v1: { package: …, catalogue: …, owner: … }`, a file of parameters with \
-        `params/v1: { package: … }`. The version says which language the rest is written in.";
+        `params/v1: { package: … }`, a region's overlay with `overlay/v1: { of: …, region: …, owner: … }`. The version says which language the rest is written in.";
     WrongFile = "R0107", Error, "something that belongs into another file",
         "A file of parameters has `params/v1` and `params` only, so that a region can be given that file and nothing else.";
     DuplicateRule = "R0108", Error, "two rules of one package have the same id",
@@ -273,6 +273,17 @@ codes! {
         "`given.params` of a test names parameters that the package declares, with values of their type.";
     Unused = "R0604", Warning, "a set or parameter that no rule reads",
         "It is declared and nothing depends on it; most often a name is misspelled where it was meant to be read. Remove it, or use it.";
+
+    OverlayForbidden = "R0610", Error, "something that a region cannot change",
+        "A region's overlay tunes the rules of a package and does not rewrite them: it may change parameters that are declared \
+        `tunable`, `active`, `rollout`, `enabled`, and the numbers of `cooldown` and `rate_limit`. What a rule looks at, when it fires, what it \
+        orders and whom it is kept for is its owner's.";
+    OverlayTarget = "R0611", Error, "an overlay over something that is not there",
+        "`of` names a package whose rule files are given along, the keys of `rules` name its rules, and a region can change the numbers \
+        of a `cooldown` or `rate_limit` only where the rule has one.";
+    NotTunable = "R0612", Error, "a parameter that a region cannot change",
+        "A package's author marks with `tunable: true` what regions may change, and says with `range` how far. The note shows the \
+        declaration.";
 
     NotAvailable = "R0701", Error, "a part of the language that this version does not have",
         "The full language has more than this version runs: other aggregates and windows, and sequences. Nothing of it is ignored in silence. The reference says what exists now.";

@@ -9,6 +9,7 @@ mod group;
 mod key;
 mod limit;
 pub(crate) mod limits;
+pub(crate) mod overlay;
 pub(crate) mod package;
 pub(crate) mod pools;
 mod rule;
@@ -29,6 +30,7 @@ use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
 use crate::source::Span;
 use crate::zones::Zones;
 use limits::Priced;
+use overlay::Region;
 use package::Package;
 use pools::Pools;
 use schedule::Timetable;
@@ -49,6 +51,11 @@ pub(crate) struct Building<'a> {
     pub(crate) zones: Zones,
     pub(crate) timetable: Timetable,
     pub(crate) groups: Vec<GroupIr>,
+    pub(crate) region: Region<'a>,
+    /// How many parameters the packages declare; those of single rules follow.
+    pub(crate) declared_params: usize,
+    /// Parameters as a region has them in one rule.
+    pub(crate) own_params: Vec<ParamIr>,
     pub(crate) definitions: Vec<DefinitionIr>,
     pub(crate) rules: Vec<RuleIr>,
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
@@ -71,11 +78,12 @@ pub(crate) struct Compiled {
     pub(crate) priced: Vec<Priced>,
 }
 
-/// Compiles all packages. Parameters have the values of `packages`.
+/// Compiles all packages. Parameters have the values of `packages`, and for a region what its overlays say.
 pub(crate) fn compile(
     packages: &[Package<'_>],
     catalogue: &Catalogue,
     identity: &Identity,
+    region: Region<'_>,
     report: &mut Report,
 ) -> Compiled {
     let mut building = Building {
@@ -84,6 +92,9 @@ pub(crate) fn compile(
         zones: Zones::default(),
         timetable: Timetable::default(),
         groups: Vec::new(),
+        region,
+        declared_params: packages.iter().map(|package| package.names.params.len()).sum(),
+        own_params: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
@@ -95,8 +106,10 @@ pub(crate) fn compile(
     for (index, package) in packages.iter().enumerate() {
         building.package(index as u16, package);
     }
-    building.check_dependencies(packages);
-    building.check_types();
+    if !region.changed_only {
+        building.check_dependencies(packages);
+        building.check_types();
+    }
     let params = packages.iter().enumerate().flat_map(|(index, package)| params_of(index as u16, package));
     let mut params: Vec<(u16, ParamIr)> = params.collect();
     params.sort_by_key(|(index, _)| *index);
@@ -109,7 +122,7 @@ pub(crate) fn compile(
         packages: packages.iter().map(|p| p.name.clone()).collect(),
         events: building.pools.events(),
         consts: building.pools.consts,
-        params: params.into_iter().map(|(_, param)| param).collect(),
+        params: params.into_iter().map(|(_, param)| param).chain(building.own_params).collect(),
         sets: building.pools.sets,
         regexes: building.pools.regexes,
         zones: building.zones.into_ir(),
@@ -136,10 +149,21 @@ impl Building<'_> {
         let env = environment(&types, &package.names, self.catalogue);
         let mut used = BTreeSet::new();
         for (decl, owner) in &package.rules {
-            self.rule(index, package, &env, decl, owner, &mut used);
+            match package.overlay(self.region.name, &decl.id.value) {
+                None if self.region.changed_only => {}
+                None => self.rule(index, package, &env, (decl, &package.names), owner, &mut used),
+                Some(overlay) => {
+                    let (decl, names) = self.overlaid(index, package, decl, overlay);
+                    self.rule(index, package, &env, (&decl, &names), owner, &mut used);
+                }
+            }
         }
-        self.lonely(package);
-        self.unused(package, &used);
+        if !self.region.changed_only {
+            self.check_overlays(package);
+            self.lonely(package);
+            self.unused(package, &used);
+            self.unused_timetable(package);
+        }
     }
 
     /// Sets and parameters that no rule reads.
@@ -153,17 +177,6 @@ impl Building<'_> {
                 let words = format!("no rule reads parameter `{name}`");
                 self.report.push(Diagnostic::new(Code::Unused, param.span, words).help("remove it, or use it"));
             }
-        }
-        let calendars: Vec<&str> = self.timetable.used_calendars().collect();
-        let unused = package.calendars.iter().filter(|decl| !calendars.contains(&decl.name.value.as_str()));
-        for decl in unused {
-            let words = format!("no rule reads calendar `{}`", decl.name.value);
-            self.report.push(Diagnostic::new(Code::Unused, decl.name.span, words).help("remove it, or use it"));
-        }
-        if let Some(regions) = package.regions.filter(|_| !self.timetable.uses_regions()) {
-            let words = "no rule goes by the regions' time zones";
-            let d = Diagnostic::new(Code::Unused, regions.span, words);
-            self.report.push(d.help("remove `regions`, or write `tz: region.tz` in an `active`"));
         }
         for (name, set) in &package.names.sets {
             if !used.contains(name) && !used.contains(&format!("sets.{name}")) {

@@ -9,6 +9,7 @@ use rules_catalogue::Catalogue;
 use rules_cel::Type;
 use rules_cel::checked::Constant;
 
+use super::overlay::Overlay;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{Names, ParamInfo, SetInfo};
 use crate::source::{FileId, Sources, Span, Spanned};
@@ -29,7 +30,9 @@ pub(crate) struct Package<'a> {
     pub(crate) names: Names,
     /// Rules with the owner of their file, in the order of files and lines.
     pub(crate) rules: Vec<(&'a RuleDecl, &'a str)>,
-    pub(crate) tests: Vec<&'a TestDecl>,
+    /// Tests with the region whose overlay they are of.
+    pub(crate) tests: Vec<(&'a TestDecl, Option<&'a str>)>,
+    pub(crate) overlays: Vec<Overlay<'a>>,
     pub(crate) calendars: Vec<&'a CalendarDecl>,
     pub(crate) regions: Option<&'a RegionsDecl>,
 }
@@ -49,6 +52,14 @@ pub(crate) fn gather<'a>(
             by_name.entry(&head.package.value).or_default().push((parsed, head));
         }
     }
+    for head in files.iter().filter_map(|p| p.file.overlay_head.as_ref()) {
+        if !by_name.contains_key(head.of.value.as_str()) {
+            let words = format!("no package `{}` to lay this over", head.of.value);
+            let guess = nearest(&head.of.value, by_name.keys().copied());
+            let d = Diagnostic::new(Code::OverlayTarget, head.of.span, words).did_you_mean(guess);
+            report.push(d.help("give the package's rule files along with the overlay"));
+        }
+    }
     let mut next_param = 0;
     let package = |(name, parts): (&&str, &Vec<(&'a ParsedFile, &'a Head)>)| {
         let extra = files.iter().filter(|p| p.file.params_head.as_ref().is_some_and(|h| h.package.value == **name));
@@ -57,15 +68,23 @@ pub(crate) fn gather<'a>(
         let names = Names { params: resolve_params(params, &mut next_param, report), sets: resolve_sets(sets, report) };
         let rules: Vec<_> =
             parts.iter().flat_map(|(p, head)| p.file.rules.iter().map(|r| (r, head.owner.value.as_str()))).collect();
-        let tests: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.tests).collect();
+        let layers = || files.iter().filter_map(|p| Some((p, p.file.overlay_head.as_ref()?)));
+        let layers = || layers().filter(|(_, head)| head.of.value == **name);
+        let own = parts.iter().flat_map(|(p, _)| &p.file.tests).map(|test| (test, None));
+        let of_regions =
+            layers().flat_map(|(p, head)| p.file.tests.iter().map(|test| (test, Some(head.region.value.as_str()))));
+        let tests: Vec<_> = own.chain(of_regions).collect();
+        let overlays =
+            layers().flat_map(|(p, head)| p.file.overlay.iter().map(|decl| Overlay { head, decl })).collect();
         unique(rules.iter().map(|(r, _)| &r.id), Code::DuplicateRule, "rule", report);
-        let calendars: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.calendars).collect();
+        let of_regions = layers().flat_map(|(p, _)| &p.file.calendars);
+        let calendars: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.calendars).chain(of_regions).collect();
         let regions: Vec<_> = parts.iter().filter_map(|(p, _)| p.file.regions.as_ref()).collect();
-        unique(tests.iter().map(|t| &t.name), Code::DuplicateName, "test", report);
+        unique(tests.iter().map(|(t, _)| &t.name), Code::DuplicateName, "test", report);
         unique(calendars.iter().map(|c| &c.name), Code::DuplicateName, "calendar", report);
         one_table(&regions, report);
         let regions = regions.first().copied();
-        Package { name: (*name).to_owned(), names, rules, tests, calendars, regions }
+        Package { name: (*name).to_owned(), names, rules, tests, overlays, calendars, regions }
     };
     by_name.iter().map(package).collect()
 }

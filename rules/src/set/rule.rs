@@ -16,7 +16,7 @@ use super::limits::{COMMANDS_NS, Priced, RULE_NS, Sum, What};
 use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{
-    Expr, Scope, check_as, constant_condition, cost_of, deprecated, event_message, first_line, is_indexable,
+    Expr, Names, Scope, check_as, constant_condition, cost_of, deprecated, event_message, first_line, is_indexable,
     lower_with_places, never_true, variables,
 };
 use crate::source::Spanned;
@@ -54,13 +54,13 @@ struct Parts {
 }
 
 impl Building<'_> {
-    /// Compiles one rule into the set; adds what it reads to `used`.
+    /// Compiles one rule into the set, with the names that it knows; adds what it reads to `used`.
     pub(crate) fn rule(
         &mut self,
         index: u16,
         package: &Package<'_>,
         env: &Env<'_>,
-        decl: &RuleDecl,
+        (decl, names): (&RuleDecl, &Names),
         owner: &str,
         used: &mut BTreeSet<String>,
     ) {
@@ -83,7 +83,7 @@ impl Building<'_> {
         } else if !decl.variations.is_empty() {
             action_env.variable("variation", Type::String);
         }
-        let scope = Scope { catalogue, names: &package.names, env: &rule_env, event, root: "event", lets: &lets };
+        let scope = Scope { catalogue, names, env: &rule_env, event, root: "event", lets: &lets };
         let reads = RefCell::new(BTreeSet::new());
         let rule = Triggered {
             decl,

@@ -29,19 +29,32 @@ impl Timetable {
         self.known.clear();
         self.table = None;
     }
-
-    /// The calendars of the package that a schedule names.
-    pub(crate) fn used_calendars(&self) -> impl Iterator<Item = &str> {
-        self.known.iter().map(|(name, _)| name.as_str())
-    }
-
-    /// Whether a schedule of the package goes by the regions' zones.
-    pub(crate) const fn uses_regions(&self) -> bool {
-        self.table.is_some()
-    }
 }
 
 impl Building<'_> {
+    /// Calendars and a table of regions that no schedule refers to, neither of a rule nor of any region's overlay.
+    pub(crate) fn unused_timetable(&mut self, package: &Package<'_>) {
+        // A schedule that could not be read is not here, and what it refers to is not known.
+        if self.report.has_errors() {
+            return;
+        }
+        let own = package.rules.iter().filter_map(|(rule, _)| rule.active.as_ref());
+        let of_regions = package.overlays.iter().filter_map(|overlay| overlay.decl.active.as_ref());
+        let schedules: Vec<&ActiveDecl> = own.chain(of_regions).collect();
+        for decl in &package.calendars {
+            let is_used = schedules.iter().flat_map(|active| &active.except).any(|name| name.value == decl.name.value);
+            if !is_used {
+                let words = format!("no rule reads calendar `{}`", decl.name.value);
+                self.report.push(Diagnostic::new(Code::Unused, decl.name.span, words).help("remove it, or use it"));
+            }
+        }
+        let by_region = schedules.iter().any(|active| active.zone.value == ZoneDecl::Region);
+        if let Some(regions) = package.regions.filter(|_| !by_region) {
+            let d = Diagnostic::new(Code::Unused, regions.span, "no rule goes by the regions' time zones");
+            self.report.push(d.help("remove `regions`, or write `tz: region.tz` in an `active`"));
+        }
+    }
+
     pub(crate) fn active(&mut self, decl: &ActiveDecl, package: &Package<'_>) -> Option<ScheduleIr> {
         let zone = match &decl.zone.value {
             ZoneDecl::Named(name) => self.zone(&Spanned::new(name.clone(), decl.zone.span)).map(ZoneRef::Zone),

@@ -10,6 +10,7 @@ mod gate;
 mod head;
 mod letting;
 mod limit;
+mod overlay;
 mod reader;
 mod rule;
 mod scalar;
@@ -20,6 +21,7 @@ mod week;
 
 pub use file::read;
 pub use limit::{GroupDecl, RateDecl, RateLimitDecl, ScopeDecl};
+pub use overlay::{OverlayDecl, OverlayHead, RateChange};
 pub(crate) use scalar::parse_duration_ms;
 pub use schedule::{ActiveDecl, CalendarDecl, RegionsDecl, ZoneDecl};
 pub use share::{ArmDecl, ParamValues, RolloutDecl, VariationDecl};
@@ -36,6 +38,10 @@ pub struct RuleFile {
     pub head: Option<Head>,
     /// `params/v1:`; absent in a file of rules.
     pub params_head: Option<ParamsHead>,
+    /// `overlay/v1:`; absent in all others.
+    pub overlay_head: Option<OverlayHead>,
+    /// `rules:` of an overlay.
+    pub overlay: Vec<OverlayDecl>,
     /// `sets:`
     pub sets: Vec<SetDecl>,
     /// `params:`

@@ -17,6 +17,7 @@ use super::prepare::{Conn, Prepared, Step, prepare};
 use crate::compilation::Compilation;
 use crate::diagnostic::Report;
 use crate::offline::Offline;
+use crate::set::overlay::Region;
 use crate::set::package::Package;
 use crate::set::{self, Places};
 use crate::source::Sources;
@@ -113,11 +114,11 @@ impl Compilation {
     fn test_package(&self, mut package: Package<'_>, run: &mut TestRun) {
         let tests = std::mem::take(&mut package.tests);
         let mut loaded: BTreeMap<String, Loaded> = BTreeMap::new();
-        for test in tests {
+        for (test, region) in tests {
             let Some(prepared) = prepare(test, &package, self.catalogue(), &mut Report::default()) else { continue };
-            let key = format!("{:?}", prepared.params);
+            let key = format!("{region:?} {:?}", prepared.params);
             if !loaded.contains_key(&key) {
-                let fresh = self.load(&mut package, &prepared);
+                let fresh = self.load(&mut package, &prepared, region);
                 loaded.insert(key.clone(), fresh);
             }
             let failures = run.report.diagnostics().len() + run.report.dropped();
@@ -132,8 +133,8 @@ impl Compilation {
         }
     }
 
-    /// The package's rules under the test's parameters.
-    fn load(&self, package: &mut Package<'_>, test: &Prepared<'_>) -> Loaded {
+    /// The package's rules under the test's parameters, as the region has them.
+    fn load(&self, package: &mut Package<'_>, test: &Prepared<'_>, region: Option<&str>) -> Loaded {
         let mut defaults = Vec::new();
         for (name, value) in &test.params {
             if let Some(param) = package.names.params.get_mut(name) {
@@ -145,7 +146,9 @@ impl Compilation {
             param.index = index as u16;
         }
         let packages = std::slice::from_ref(package);
-        let compiled = set::compile(packages, self.catalogue(), &self.identity, &mut Report::default());
+        let given = test.params.keys().cloned().collect();
+        let region = Region { name: region, changed_only: false, given: Some(&given) };
+        let compiled = set::compile(packages, self.catalogue(), &self.identity, region, &mut Report::default());
         for (name, value) in defaults {
             if let Some(param) = package.names.params.get_mut(&name) {
                 param.value = value;
