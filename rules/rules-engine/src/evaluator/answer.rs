@@ -15,8 +15,8 @@ use crate::zone::Zone;
 /// What a gate says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GateAnswer {
-    /// The word of the rule file: `active`, `variation`, `rollout`, `once`, `cooldown`, `rate_limit`; `rate_limit_player` for what
-    /// one player may take of a shared limit.
+    /// The word of the rule file: `active`, `variation`, `rollout`, `once`, `cooldown`, `rate_limit`; `per_player` for what one
+    /// player may take of a shared limit.
     pub gate: String,
     /// Whether it would let the event through, or why not.
     pub answer: Result<(), Reason>,
@@ -53,7 +53,7 @@ pub(super) fn ask_all(
         };
         say("rollout", answer, detail);
     }
-    let limits = [("rate_limit", &rule.limits.shared), ("rate_limit_player", &rule.limits.per_player)];
+    let limits = [("rate_limit", &rule.limits.shared), ("per_player", &rule.limits.per_player)];
     for (word, gate) in [("once", &rule.once), ("cooldown", &rule.cooldown)].into_iter().chain(limits) {
         if let Some(gate) = gate {
             say(word, cell(case, state, gate, keys, scratch).map(|_| ()), String::new());
