@@ -3,6 +3,7 @@
 //! In: the bytes of rule files, a catalogue, and whose rules they are. Out: a [`Compilation`], which holds the texts (so that
 //! its report can be shown), the report of all files together, and the rule set where there are no errors.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rules_catalogue::Catalogue;
@@ -11,6 +12,7 @@ use rules_engine::ir::RuleSetIr;
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::set::limits::Priced;
+use crate::set::overlay::Region;
 use crate::set::package::{Package, ParsedFile, beside, gather};
 use crate::set::{self, Compiled, Identity, Places};
 use crate::source::{FileId, SourceFile, Sources, Span};
@@ -47,8 +49,19 @@ impl InputFile {
 }
 
 impl Compilation {
-    /// Compiles all files together. Never fails: what is wrong is in [`Compilation::report`].
+    /// Compiles all files together, without any region's overlay. Never fails: what is wrong is in [`Compilation::report`].
     pub fn new(inputs: Vec<InputFile>, catalogue: Arc<Catalogue>, identity: Identity) -> Compilation {
+        Compilation::for_region(inputs, catalogue, identity, None)
+    }
+
+    /// As [`Compilation::new`], with the overlays of a region. The overlays of all regions are checked, and their tests run under them,
+    /// whatever the region.
+    pub fn for_region(
+        inputs: Vec<InputFile>,
+        catalogue: Arc<Catalogue>,
+        identity: Identity,
+        region: Option<&str>,
+    ) -> Compilation {
         let mut sources = Sources::default();
         let mut report = Report::default();
         let mut files = Vec::new();
@@ -63,9 +76,16 @@ impl Compilation {
             }
         }
         let packages = gather(&files, &sources, &catalogue, &mut report);
-        let Compiled { set, places, priced } = set::compile(&packages, &catalogue, &identity, &mut report);
+        let of_region = Region { name: region, ..Region::default() };
+        let Compiled { set, places, priced } = set::compile(&packages, &catalogue, &identity, of_region, &mut report);
+        for other in regions(&packages).filter(|other| Some(*other) != region) {
+            let changed = Region { name: Some(other), changed_only: true, given: None };
+            let mut theirs = Report::default();
+            set::compile(&packages, &catalogue, &identity, changed, &mut theirs);
+            report.add_new(theirs);
+        }
         for package in &packages {
-            for test in &package.tests {
+            for (test, _) in &package.tests {
                 tester::prepare(test, package, &catalogue, &mut report);
             }
         }
@@ -111,6 +131,12 @@ impl Compilation {
         Some(Arc::new(loaded.expect("INVARIANT: the engine took these rules when they were compiled")))
     }
 
+    /// Regions that have overlays among the files, sorted.
+    pub fn regions(&self) -> Vec<String> {
+        let heads = self.files.iter().filter_map(|parsed| parsed.file.overlay_head.as_ref());
+        heads.map(|head| head.region.value.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The report as a person reads it.
     pub fn to_text(&self, color: bool) -> String {
         self.report.to_text(&self.sources, color)
@@ -120,6 +146,12 @@ impl Compilation {
     pub(crate) fn packages(&self) -> Vec<Package<'_>> {
         gather(&self.files, &self.sources, &self.catalogue, &mut Report::default())
     }
+}
+
+/// Regions that have overlays, each once.
+fn regions<'a>(packages: &'a [Package<'_>]) -> impl Iterator<Item = &'a str> {
+    let all = packages.iter().flat_map(|package| &package.overlays).map(|overlay| overlay.head.region.value.as_str());
+    all.collect::<BTreeSet<_>>().into_iter()
 }
 
 /// Paths of the files of parameters that a rule file names, relative as the rule file's own path is. For callers that read

@@ -8,10 +8,10 @@ mod told;
 
 use rules_capture::Captured;
 use rules_catalogue::rfc3339;
-use rules_engine::{Explanation, Reason, RuleIndex, RuleSet};
+use rules_engine::{Explanation, GateAnswer, Reason, RuleIndex, RuleSet};
 
 use crate::compilation::Compilation;
-use crate::offline::Offline;
+use crate::offline::{Observed, Offline};
 use crate::replay::{Outcome, Replay};
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -149,7 +149,13 @@ impl Compilation {
             Some(reason) => (End::HeldBack(reason.word()), held_back_because(reason).to_owned()),
             None => (End::NoMatch, first_false(&words)),
         };
-        why.gates = gates_said(&explanation, why.end);
+        let mut answers = explanation.gates.clone();
+        if let Some(group) = group_answer(offline.rule_set(), rule, &observed, held_back) {
+            // The group is asked right before the rate limit.
+            let at = answers.iter().position(|answer| answer.gate == "rate_limit").unwrap_or(answers.len());
+            answers.insert(at, group);
+        }
+        why.gates = gates_said(&answers, &explanation, why.end);
         let ours = |c: &&edge_event::Command| *c.package == *why.package && *c.rule == *why.rule;
         let ordered = observed.commands.iter().chain(observed.replies).filter(ours);
         why.commands = ordered.map(|command| describe(&command.action)).collect();
@@ -182,22 +188,44 @@ fn without_a_value(words: &Words<'_>) -> String {
     }
 }
 
-/// The gates are explained after the event. Where the rule fired they know of this passage, and before it they were open.
-fn gates_said(explanation: &Explanation, end: End) -> Vec<GateSaid> {
+/// The gates are explained after the event. Where the rule fired they know of this passage, and before it they were open. Behind one that
+/// was shut nothing was asked.
+fn gates_said(answers: &[GateAnswer], explanation: &Explanation, end: End) -> Vec<GateSaid> {
     let passed = matches!(end, End::Fired | End::HeldBack("shadow"));
-    let asked = !matches!(end, End::NoMatch) && explanation.holds == Ok(true);
-    let said = |gate: &rules_engine::GateAnswer| {
-        let word = gate.gate.rsplit('@').next().unwrap_or(&gate.gate).to_owned();
-        let (open, says) = match &gate.answer {
-            _ if passed => (true, "open, and used by this event".to_owned()),
+    let mut asked = !matches!(end, End::NoMatch) && explanation.holds == Ok(true);
+    let said = |gate: &GateAnswer| {
+        let is_used = !matches!(gate.gate.as_str(), "active" | "variation" | "rollout");
+        let (open, mut says) = match &gate.answer {
+            _ if passed && is_used => (true, "open, and used by this event".to_owned()),
             Ok(()) if asked => (true, "open".to_owned()),
             Ok(()) => (true, "open, and not asked".to_owned()),
             Err(reason) if asked => (false, held_back_because(*reason).to_owned()),
             Err(reason) => (false, format!("not asked; {}", held_back_because(*reason))),
         };
-        GateSaid { gate: word, open, says }
+        asked &= open;
+        if !gate.detail.is_empty() {
+            says = format!("{says} ({})", gate.detail);
+        }
+        GateSaid { gate: gate.gate.clone(), open, says }
     };
-    explanation.gates.iter().map(said).collect()
+    answers.iter().map(said).collect()
+}
+
+/// What the rule's exclusive group said, where it has one: whether a rule before it fired.
+fn group_answer(
+    set: &RuleSet,
+    rule: RuleIndex,
+    observed: &Observed<'_>,
+    held_back: Option<Reason>,
+) -> Option<GateAnswer> {
+    let group = set.group_of(rule)?;
+    let winner = observed.fired.iter().find(|at| **at != rule && set.group_of(**at) == Some(group));
+    let (answer, detail) = match (held_back, winner) {
+        (Some(Reason::Group), Some(winner)) => (Err(Reason::Group), format!("`{}`, of {group}", set.rule(*winner).id)),
+        (Some(Reason::Group), None) => (Err(Reason::Group), group.to_owned()),
+        _ => (Ok(()), group.to_owned()),
+    };
+    Some(GateAnswer { gate: "group".to_owned(), answer, detail })
 }
 
 fn shown(value: Result<&u32, &rules_engine::EvalError>) -> String {

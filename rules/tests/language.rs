@@ -42,10 +42,15 @@ fn blocks(text: &str, kind: &str) -> Vec<(usize, String)> {
 }
 
 fn compile_alone(line: usize, text: &str, catalogue: &Arc<Catalogue>) -> Compilation {
-    let headed = text.starts_with("rules/v1") || text.starts_with("params/v1");
-    let text = if headed { text.to_owned() } else { format!("{HEADER}{text}") };
-    let input = InputFile::new(format!("language.md:{line}"), text);
-    Compilation::new(vec![input], Arc::clone(catalogue), Identity { tenant: "studio".to_owned(), revision: 1 })
+    let headed = ["rules/v1", "params/v1", "overlay/v1"].iter().any(|header| text.starts_with(header));
+    let whole = if headed { text.to_owned() } else { format!("{HEADER}{text}") };
+    let mut inputs = vec![InputFile::new(format!("language.md:{line}"), whole)];
+    if text.starts_with("overlay/v1") {
+        // It lies over the whole file at the reference's beginning.
+        let (line, under) = blocks(&reference(), "yaml").into_iter().next().expect("the reference has examples");
+        inputs.push(InputFile::new(format!("language.md:{line}"), under));
+    }
+    Compilation::new(inputs, Arc::clone(catalogue), Identity { tenant: "studio".to_owned(), revision: 1 })
 }
 
 #[test]

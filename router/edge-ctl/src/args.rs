@@ -103,7 +103,7 @@ pub(crate) struct CatalogueDiff {
 /// Rule files and their catalogue.
 #[derive(Args, Debug)]
 pub(crate) struct Sources {
-    /// Files, or directories that are searched for *.rules.yaml and *.params.yaml.
+    /// Files, or directories that are searched for *.rules.yaml, *.params.yaml and *.overlay.yaml.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Directory of the catalogue's .proto files; by default the directory `catalogue` beside or above the first path.
@@ -112,6 +112,9 @@ pub(crate) struct Sources {
     /// Whose rules these are; part of every command's id, so keep it for ever.
     #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: String,
+    /// The region whose overlays are laid over the rules; those of all regions are checked and tested.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -146,6 +149,9 @@ pub(crate) struct Replay {
     /// For rules that are compiled: whose they are; part of every command's id.
     #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: String,
+    /// For rules that are compiled: the region whose overlays are laid over them.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
 }
 
 /// Rules that hold from a time on.
@@ -165,7 +171,7 @@ fn swap(text: &str) -> Result<Swap, String> {
 }
 
 /// Rule files, by one path.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct RulesPath {
     /// A rule file, or a directory of them.
     #[arg(value_name = "RULES")]
@@ -176,6 +182,9 @@ pub(crate) struct RulesPath {
     /// Whose rules these are; part of every command's id.
     #[arg(long, env = "EDGE_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: String,
+    /// The region whose overlays are laid over the rules.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
 }
 
 #[derive(Args, Debug)]

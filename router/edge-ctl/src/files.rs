@@ -1,7 +1,7 @@
 //! Finding and reading rule files and catalogues.
 //!
-//! In: paths of the command line. Out: a [`Compilation`]. Directories are searched for `*.rules.yaml` and `*.params.yaml`; files
-//! of parameters that a rule file names are read though nobody asked for them.
+//! In: paths of the command line. Out: a [`Compilation`]. Directories are searched for `*.rules.yaml`, `*.params.yaml` and
+//! `*.overlay.yaml`; files of parameters that a rule file names are read though nobody asked for them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::rules_commands::say_report;
 
+/// Ends of names that are searched for.
+const NAMES: [&str; 3] = [".rules.yaml", ".params.yaml", ".overlay.yaml"];
+
 /// How deep directories are searched.
 const MAX_DEPTH: usize = 32;
 
@@ -29,7 +32,18 @@ pub(crate) fn compile_rules(sources: &Sources, revision: u64) -> anyhow::Result<
     let files = read_all(sources)?;
     let catalogue = catalogue(sources)?;
     let inputs = files.into_iter().map(|(path, bytes)| InputFile { path, bytes }).collect();
-    Ok(Compilation::new(inputs, catalogue, Identity { tenant: sources.tenant.clone(), revision }))
+    let identity = Identity { tenant: sources.tenant.clone(), revision };
+    let compilation = Compilation::for_region(inputs, catalogue, identity, sources.region.as_deref());
+    let regions = compilation.regions();
+    match &sources.region {
+        Some(region) if !regions.contains(region) => {
+            let known = if regions.is_empty() { "none has".to_owned() } else { regions.join(", ") };
+            bail!(
+                "no overlay is for region `{region}` (those that have one: {known}); without overlays leave --region out"
+            )
+        }
+        _ => Ok(compilation),
+    }
 }
 
 /// Every file of rules and parameters, by the path that is shown.
@@ -55,8 +69,8 @@ pub(crate) fn load_rules(rules: &RulesPath, out: &mut Output) -> Result<(Compila
             anyhow::anyhow!("{path} is a bundle, which has no text of rules to show; give the rule files").into()
         );
     }
-    let (catalogue, tenant) = (rules.catalogue.clone(), rules.tenant.clone());
-    let compilation = compile_rules(&Sources { paths: vec![rules.rules.clone()], catalogue, tenant }, 0)?;
+    let RulesPath { rules: path, catalogue, tenant, region } = rules.clone();
+    let compilation = compile_rules(&Sources { paths: vec![path], catalogue, tenant, region }, 0)?;
     say_report(&compilation, out)?;
     let set = compilation.loaded().context("INVARIANT: rules without errors are a rule set")?;
     Ok((compilation, set))
@@ -106,7 +120,7 @@ fn search(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
             let kind = entry.file_type().with_context(about)?;
             if kind.is_dir() && depth < MAX_DEPTH {
                 open.push((path, depth + 1));
-            } else if path.to_str().is_some_and(|p| p.ends_with(".rules.yaml") || p.ends_with(".params.yaml")) {
+            } else if path.to_str().is_some_and(|path| NAMES.iter().any(|name| path.ends_with(name))) {
                 found.push(path);
             }
         }

@@ -60,8 +60,8 @@ fn rule_set(path: &Path, args: &args::Replay, out: &mut Output) -> Result<Arc<Ru
     if is_bundle(path)? {
         return Ok(bundle(path, args.keys.as_deref())?);
     }
-    let (catalogue, tenant) = (args.catalogue.clone(), args.tenant.clone());
-    let compilation = files::compile_rules(&Sources { paths: vec![path.to_owned()], catalogue, tenant }, 0)?;
+    let (catalogue, tenant, region) = (args.catalogue.clone(), args.tenant.clone(), args.region.clone());
+    let compilation = files::compile_rules(&Sources { paths: vec![path.to_owned()], catalogue, tenant, region }, 0)?;
     say_report(&compilation, out)?;
     Ok(compilation.loaded().context("INVARIANT: rules without errors are a rule set")?)
 }

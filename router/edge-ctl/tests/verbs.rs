@@ -248,6 +248,96 @@ fn why_tells_errors_and_shadow() {
     .assert_eq(&why("tries"));
 }
 
+/// A rule behind every gate, and one of its group that goes before it for high levels.
+const GATED: &str = r#"rules/v1: { package: eu.gated, catalogue: game.v1, owner: team }
+rules:
+  - id: gated
+    on: PlayerDied
+    active: { tz: Europe/Berlin, from: 1970-01-01, until: 2030-01-01, weekly: Thu 00:00 - 02:00 }
+    variations: [ { split: { a: 50%, b: 50% }, salt: xp } ]
+    rollout: { 60%, salt: s }
+    once: { by: player, per: 1s }
+    cooldown: 1s
+    group: g
+    rate_limit: { 1 per 10s, by: region, scope: shard, per_player: 1 }
+    do: [ { reply: hi, body: { arm: variation } } ]
+  - id: before
+    on: PlayerDied
+    when: event.level >= 9
+    precedence: 1
+    group: g
+    do: [ { reply: hello } ]
+"#;
+
+#[test]
+fn why_tells_what_each_gate_said() {
+    let dir = many();
+    write(&dir, "many/gated.rules.yaml", GATED);
+    let event = |player: &str, second: u32, level: u8| {
+        let at = second * 1_000;
+        format!(r#"{{"player":"{player}","type":"PlayerDied","at":{at},"fields":{{"level":{level}}}}}"#)
+    };
+    let why = |event: &str| {
+        let (code, out, err) = ran(&dir, &["rules", "why", "gated", "many", "first.jsonl", "--event", event]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        out
+    };
+    // The limit that players share is used up by another one.
+    write(&dir, "first.jsonl", &format!("{}\n", event("b", 3, 3)));
+    expect![[r#"
+        eu.gated/gated was held back: its `rate_limit` is used up
+          event     PlayerDied of a, 1970-01-01T00:00:05.000Z, line 1, id 1f4e961eb632c6e63468f15a70af6fa9/1/1
+          active    open (Thu 1970-01-01 01:00:05 in Europe/Berlin)
+          variation open (`b`)
+          rollout   open (bucket 5913, below 60000)
+          once      open
+          cooldown  open
+          group     open (eu.gated/g)
+          rate_limit its `rate_limit` is used up
+          per_player open, and not asked
+    "#]]
+    .assert_eq(&why(&event("a", 5, 3)));
+    expect![[r#"
+        eu.gated/gated fired: its condition held, and nothing held it back
+          event     PlayerDied of a, 1970-01-01T00:00:20.000Z, line 1, id 1f4e961eb632c6e63468f15a70af6fa9/1/1
+          active    open (Thu 1970-01-01 01:00:20 in Europe/Berlin)
+          variation open (`b`)
+          rollout   open (bucket 5913, below 60000)
+          once      open, and used by this event
+          cooldown  open, and used by this event
+          group     open, and used by this event (eu.gated/g)
+          rate_limit open, and used by this event
+          per_player open, and used by this event
+          ordered   reply hi {"arm":"b"}
+    "#]]
+    .assert_eq(&why(&event("a", 20, 3)));
+    expect![[r#"
+        eu.gated/gated was held back: another rule of its `group` fired for this event
+          event     PlayerDied of a, 1970-01-01T00:00:20.000Z, line 1, id 1f4e961eb632c6e63468f15a70af6fa9/1/1
+          active    open (Thu 1970-01-01 01:00:20 in Europe/Berlin)
+          variation open (`b`)
+          rollout   open (bucket 5913, below 60000)
+          once      open
+          cooldown  open
+          group     another rule of its `group` fired for this event (`before`, of eu.gated/g)
+          rate_limit open, and not asked
+          per_player open, and not asked
+    "#]]
+    .assert_eq(&why(&event("a", 20, 9)));
+    expect![[r#"
+        eu.gated/gated was held back: its `active` says that it is not its time
+          event     PlayerDied of a, 1970-01-01T01:00:00.000Z, line 1, id 1f4e961eb632c6e63468f15a70af6fa9/1/1
+          active    its `active` says that it is not its time (Thu 1970-01-01 02:00:00 in Europe/Berlin, outside of `weekly`)
+          variation open, and not asked (`b`)
+          rollout   open, and not asked (bucket 5913, below 60000)
+          once      open, and not asked
+          cooldown  open, and not asked
+          group     open, and not asked (eu.gated/g)
+          rate_limit open, and not asked
+          per_player open, and not asked
+    "#]].assert_eq(&why(&event("a", 3_600, 3)));
+}
+
 #[test]
 fn why_finds_an_event_by_its_identity_or_takes_one() {
     let dir = many();

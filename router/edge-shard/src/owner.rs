@@ -93,6 +93,12 @@ impl Owner {
         }
     }
 
+    /// Says how many shards the node has: limits of a region are divided among them.
+    pub(crate) fn one_of(mut self, shards: u16) -> Owner {
+        self.state.share_with(shards);
+        self
+    }
+
     pub(crate) fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
     }

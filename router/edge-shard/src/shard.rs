@@ -68,7 +68,7 @@ impl Shard {
             shards,
             here: Here { node, epoch, shard },
             sessions,
-            owner: Owner::new(serving.rules.clone(), restored, &config, hash_seed, now, wall),
+            owner: Owner::new(serving.rules.clone(), restored, &config, hash_seed, now, wall).one_of(shards),
             serving,
             outbox: Outbox::new(shard, shards, &config),
             counters: Counters::default(),

@@ -85,7 +85,7 @@ fn source(node: &Node, paths: &[FieldPath]) -> Option<Source> {
             let total = !path.kind.is_message() && path.kind != Kind::Bytes;
             (single && total).then_some(Source::Slot(*slot))
         }
-        Node::Var(Var::ConnAttributes | Var::TokenSegments) => None,
+        Node::Var(Var::ConnAttributes | Var::TokenSegments | Var::Variation) => None,
         Node::Var(var) => Some(Source::Var(*var)),
         _ => None,
     }
@@ -182,6 +182,6 @@ pub(crate) fn text(var: Var, event: &Event) -> &str {
         Var::ConnRegion | Var::TokenRegion => &conn.region,
         Var::TokenSub => &conn.sub,
         // INVARIANT: `source` lets only texts through.
-        Var::ConnAttributes | Var::TokenSegments => "",
+        Var::ConnAttributes | Var::TokenSegments | Var::Variation => "",
     }
 }

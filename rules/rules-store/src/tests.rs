@@ -28,6 +28,10 @@ fn bundle(revision: u64) -> VerifiedBundle {
         params: Vec::new(),
         sets: Vec::new(),
         regexes: Vec::new(),
+        zones: Vec::new(),
+        regions: Vec::new(),
+        calendars: Vec::new(),
+        groups: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
     };

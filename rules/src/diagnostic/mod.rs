@@ -112,6 +112,15 @@ impl Report {
         }
     }
 
+    /// Adds what another report says and this one does not.
+    pub fn add_new(&mut self, other: Report) {
+        for diagnostic in other.diagnostics {
+            if !self.diagnostics.contains(&diagnostic) {
+                self.push(diagnostic);
+            }
+        }
+    }
+
     /// Puts them in the order of files and lines; of one place, in the order they were found.
     pub fn sort(&mut self) {
         self.diagnostics.sort_by_key(|d| (d.span.file, d.span.start));

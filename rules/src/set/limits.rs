@@ -90,8 +90,13 @@ impl Sum {
 
     /// The cell of a count is read.
     pub(crate) fn add_cell(&mut self, span: Span) {
+        self.add_cell_of(span, "reads the count's cell");
+    }
+
+    /// A cell is read, for a reason in words.
+    pub(crate) fn add_cell_of(&mut self, span: Span, why: &str) {
         self.ns += CELL_NS;
-        self.parts.push(SumPart { span, ns: CELL_NS, why: "reads the count's cell".to_owned() });
+        self.parts.push(SumPart { span, ns: CELL_NS, why: why.to_owned() });
     }
 
     /// The bound as it is kept for whoever asks.

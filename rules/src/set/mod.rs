@@ -4,26 +4,36 @@
 //! have errors, without those rules, so that everything is checked in one go; callers build nothing from a report with errors.
 
 mod action;
+mod depends;
+mod group;
 mod key;
+mod limit;
 pub(crate) mod limits;
+pub(crate) mod overlay;
 pub(crate) mod package;
 pub(crate) mod pools;
 mod rule;
+mod schedule;
+mod share;
 mod state;
+pub(crate) mod tune;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use edge_event::EventTypeId;
 use rules_catalogue::Catalogue;
 use rules_cel::{Env, Type};
-use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, IR_FORMAT, ParamIr, RuleIr, RuleSetIr};
+use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, GroupIr, IR_FORMAT, ParamIr, RuleIr, RuleSetIr};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
 use crate::source::Span;
+use crate::zones::Zones;
 use limits::Priced;
+use overlay::Region;
 use package::Package;
 use pools::Pools;
+use schedule::Timetable;
 
 /// Whose rules they are and which revision this is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +48,14 @@ pub struct Identity {
 pub(crate) struct Building<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) pools: Pools,
+    pub(crate) zones: Zones,
+    pub(crate) timetable: Timetable,
+    pub(crate) groups: Vec<GroupIr>,
+    pub(crate) region: Region<'a>,
+    /// How many parameters the packages declare; those of single rules follow.
+    pub(crate) declared_params: usize,
+    /// Parameters as a region has them in one rule.
+    pub(crate) own_params: Vec<ParamIr>,
     pub(crate) definitions: Vec<DefinitionIr>,
     pub(crate) rules: Vec<RuleIr>,
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
@@ -60,16 +78,23 @@ pub(crate) struct Compiled {
     pub(crate) priced: Vec<Priced>,
 }
 
-/// Compiles all packages. Parameters have the values of `packages`.
+/// Compiles all packages. Parameters have the values of `packages`, and for a region what its overlays say.
 pub(crate) fn compile(
     packages: &[Package<'_>],
     catalogue: &Catalogue,
     identity: &Identity,
+    region: Region<'_>,
     report: &mut Report,
 ) -> Compiled {
     let mut building = Building {
         catalogue,
         pools: Pools::default(),
+        zones: Zones::default(),
+        timetable: Timetable::default(),
+        groups: Vec::new(),
+        region,
+        declared_params: packages.iter().map(|package| package.names.params.len()).sum(),
+        own_params: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
@@ -81,7 +106,10 @@ pub(crate) fn compile(
     for (index, package) in packages.iter().enumerate() {
         building.package(index as u16, package);
     }
-    building.check_types();
+    if !region.changed_only {
+        building.check_dependencies(packages);
+        building.check_types();
+    }
     let params = packages.iter().enumerate().flat_map(|(index, package)| params_of(index as u16, package));
     let mut params: Vec<(u16, ParamIr)> = params.collect();
     params.sort_by_key(|(index, _)| *index);
@@ -94,9 +122,13 @@ pub(crate) fn compile(
         packages: packages.iter().map(|p| p.name.clone()).collect(),
         events: building.pools.events(),
         consts: building.pools.consts,
-        params: params.into_iter().map(|(_, param)| param).collect(),
+        params: params.into_iter().map(|(_, param)| param).chain(building.own_params).collect(),
         sets: building.pools.sets,
         regexes: building.pools.regexes,
+        zones: building.zones.into_ir(),
+        regions: building.timetable.regions,
+        calendars: building.timetable.calendars,
+        groups: building.groups,
         definitions: building.definitions,
         rules: building.rules,
     };
@@ -112,13 +144,26 @@ fn params_of<'a>(index: u16, package: &'a Package<'_>) -> impl Iterator<Item = (
 impl Building<'_> {
     fn package(&mut self, index: u16, package: &Package<'_>) {
         self.pools.enter(&package.name);
+        self.timetable.enter();
         let types = CatalogueTypes(self.catalogue);
         let env = environment(&types, &package.names, self.catalogue);
         let mut used = BTreeSet::new();
         for (decl, owner) in &package.rules {
-            self.rule(index, package, &env, decl, owner, &mut used);
+            match package.overlay(self.region.name, &decl.id.value) {
+                None if self.region.changed_only => {}
+                None => self.rule(index, package, &env, (decl, &package.names), owner, &mut used),
+                Some(overlay) => {
+                    let (decl, names) = self.overlaid(index, package, decl, overlay);
+                    self.rule(index, package, &env, (&decl, &names), owner, &mut used);
+                }
+            }
         }
-        self.unused(package, &used);
+        if !self.region.changed_only {
+            self.check_overlays(package);
+            self.lonely(package);
+            self.unused(package, &used);
+            self.unused_timetable(package);
+        }
     }
 
     /// Sets and parameters that no rule reads.

@@ -9,11 +9,14 @@ use rules_catalogue::Catalogue;
 use rules_cel::Type;
 use rules_cel::checked::Constant;
 
+use super::overlay::Overlay;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{Names, ParamInfo, SetInfo};
 use crate::source::{FileId, Sources, Span, Spanned};
 use crate::suggest::nearest;
-use crate::syntax::{Head, Literal, ParamDecl, ParamValue, RuleDecl, RuleFile, SetDecl, TestDecl};
+use crate::syntax::{
+    CalendarDecl, Head, Literal, ParamDecl, ParamValue, RegionsDecl, RuleDecl, RuleFile, SetDecl, TestDecl,
+};
 
 /// A file and where it stands.
 pub(crate) struct ParsedFile {
@@ -27,7 +30,11 @@ pub(crate) struct Package<'a> {
     pub(crate) names: Names,
     /// Rules with the owner of their file, in the order of files and lines.
     pub(crate) rules: Vec<(&'a RuleDecl, &'a str)>,
-    pub(crate) tests: Vec<&'a TestDecl>,
+    /// Tests with the region whose overlay they are of.
+    pub(crate) tests: Vec<(&'a TestDecl, Option<&'a str>)>,
+    pub(crate) overlays: Vec<Overlay<'a>>,
+    pub(crate) calendars: Vec<&'a CalendarDecl>,
+    pub(crate) regions: Option<&'a RegionsDecl>,
 }
 
 /// Sorts files into packages and resolves what they share. Parameters are numbered through all packages.
@@ -45,6 +52,14 @@ pub(crate) fn gather<'a>(
             by_name.entry(&head.package.value).or_default().push((parsed, head));
         }
     }
+    for head in files.iter().filter_map(|p| p.file.overlay_head.as_ref()) {
+        if !by_name.contains_key(head.of.value.as_str()) {
+            let words = format!("no package `{}` to lay this over", head.of.value);
+            let guess = nearest(&head.of.value, by_name.keys().copied());
+            let d = Diagnostic::new(Code::OverlayTarget, head.of.span, words).did_you_mean(guess);
+            report.push(d.help("give the package's rule files along with the overlay"));
+        }
+    }
     let mut next_param = 0;
     let package = |(name, parts): (&&str, &Vec<(&'a ParsedFile, &'a Head)>)| {
         let extra = files.iter().filter(|p| p.file.params_head.as_ref().is_some_and(|h| h.package.value == **name));
@@ -53,12 +68,34 @@ pub(crate) fn gather<'a>(
         let names = Names { params: resolve_params(params, &mut next_param, report), sets: resolve_sets(sets, report) };
         let rules: Vec<_> =
             parts.iter().flat_map(|(p, head)| p.file.rules.iter().map(|r| (r, head.owner.value.as_str()))).collect();
-        let tests: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.tests).collect();
+        let layers = || files.iter().filter_map(|p| Some((p, p.file.overlay_head.as_ref()?)));
+        let layers = || layers().filter(|(_, head)| head.of.value == **name);
+        let own = parts.iter().flat_map(|(p, _)| &p.file.tests).map(|test| (test, None));
+        let of_regions =
+            layers().flat_map(|(p, head)| p.file.tests.iter().map(|test| (test, Some(head.region.value.as_str()))));
+        let tests: Vec<_> = own.chain(of_regions).collect();
+        let overlays =
+            layers().flat_map(|(p, head)| p.file.overlay.iter().map(|decl| Overlay { head, decl })).collect();
         unique(rules.iter().map(|(r, _)| &r.id), Code::DuplicateRule, "rule", report);
-        unique(tests.iter().map(|t| &t.name), Code::DuplicateName, "test", report);
-        Package { name: (*name).to_owned(), names, rules, tests }
+        let of_regions = layers().flat_map(|(p, _)| &p.file.calendars);
+        let calendars: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.calendars).chain(of_regions).collect();
+        let regions: Vec<_> = parts.iter().filter_map(|(p, _)| p.file.regions.as_ref()).collect();
+        unique(tests.iter().map(|(t, _)| &t.name), Code::DuplicateName, "test", report);
+        unique(calendars.iter().map(|c| &c.name), Code::DuplicateName, "calendar", report);
+        one_table(&regions, report);
+        let regions = regions.first().copied();
+        Package { name: (*name).to_owned(), names, rules, tests, overlays, calendars, regions }
     };
     by_name.iter().map(package).collect()
+}
+
+/// A package has one table of regions.
+fn one_table(regions: &[&RegionsDecl], report: &mut Report) {
+    let [first, more @ ..] = regions else { return };
+    for second in more {
+        let d = Diagnostic::new(Code::DuplicateName, second.span, "the package declares `regions` twice");
+        report.push(d.also(first.span, "first here").help("put all regions into one table"));
+    }
 }
 
 fn check_catalogue(head: &Head, catalogue: &Catalogue, report: &mut Report) {
@@ -142,7 +179,8 @@ fn resolve_params<'a>(
         *next += 1;
         let highest = param.range.as_ref().map(|range| range.value.1.map_or(i64::MAX, |high| high as i64));
         let value = param_constant(&param.value.value);
-        out.insert(param.name.value.clone(), ParamInfo { index, value, highest, span: param.name.span });
+        let (range, tunable, span) = (param.range.clone(), param.tunable, param.name.span);
+        out.insert(param.name.value.clone(), ParamInfo { index, value, highest, range, tunable, span });
     }
     out
 }

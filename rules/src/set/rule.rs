@@ -16,7 +16,7 @@ use super::limits::{COMMANDS_NS, Priced, RULE_NS, Sum, What};
 use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{
-    Expr, Scope, check_as, constant_condition, cost_of, deprecated, event_message, first_line, is_indexable,
+    Expr, Names, Scope, check_as, constant_condition, cost_of, deprecated, event_message, first_line, is_indexable,
     lower_with_places, never_true, variables,
 };
 use crate::source::Spanned;
@@ -24,6 +24,7 @@ use crate::suggest::nearest;
 use crate::syntax::{Cel, RuleDecl};
 
 /// A rule whose triggering event is known.
+#[derive(Clone, Copy)]
 pub(crate) struct Triggered<'a> {
     pub(crate) decl: &'a RuleDecl,
     /// Index of the package.
@@ -33,7 +34,7 @@ pub(crate) struct Triggered<'a> {
     pub(crate) package_env: &'a Env<'a>,
     /// The event and nothing of `let`.
     pub(crate) event_env: &'a Env<'a>,
-    /// The rule's own scope, `let` included.
+    /// The rule's own scope, `let` included; while actions are compiled, that of the actions.
     pub(crate) scope: Scope<'a>,
     /// Names of sets, parameters and the like that its expressions read.
     pub(crate) used: &'a RefCell<BTreeSet<String>>,
@@ -53,13 +54,13 @@ struct Parts {
 }
 
 impl Building<'_> {
-    /// Compiles one rule into the set; adds what it reads to `used`.
+    /// Compiles one rule into the set, with the names that it knows; adds what it reads to `used`.
     pub(crate) fn rule(
         &mut self,
         index: u16,
         package: &Package<'_>,
         env: &Env<'_>,
-        decl: &RuleDecl,
+        (decl, names): (&RuleDecl, &Names),
         owner: &str,
         used: &mut BTreeSet<String>,
     ) {
@@ -76,7 +77,13 @@ impl Building<'_> {
             // Fits everything, so that one mistake is told once.
             rule_env.variable(name.as_str(), Type::Error);
         }
-        let scope = Scope { catalogue, names: &package.names, env: &rule_env, event, root: "event", lets: &lets };
+        let mut action_env = rule_env.child();
+        if decl.broken_variations {
+            action_env.variable("variation", Type::Error);
+        } else if !decl.variations.is_empty() {
+            action_env.variable("variation", Type::String);
+        }
+        let scope = Scope { catalogue, names, env: &rule_env, event, root: "event", lets: &lets };
         let reads = RefCell::new(BTreeSet::new());
         let rule = Triggered {
             decl,
@@ -87,14 +94,22 @@ impl Building<'_> {
             scope,
             used: &reads,
         };
-        if let Some(ir) = self.parts(&rule, owner) {
+        let acting = Triggered { scope: Scope { env: &action_env, ..scope }, ..rule };
+        if let Some(ir) = self.parts(&rule, &acting, package, owner) {
             self.pools.event(event.id);
             self.rules.push(ir);
         }
         used.append(&mut reads.borrow_mut());
     }
 
-    fn parts<'a>(&mut self, rule: &Triggered<'a>, owner: &str) -> Option<RuleIr> {
+    /// `acting` is the rule as its actions see it.
+    fn parts<'a>(
+        &mut self,
+        rule: &Triggered<'a>,
+        acting: &Triggered<'a>,
+        package: &Package<'_>,
+        owner: &str,
+    ) -> Option<RuleIr> {
         let decl = rule.decl;
         let mut sum = Sum::default();
         let mut commands_sum = Sum::default();
@@ -107,9 +122,18 @@ impl Building<'_> {
             Some(cel) => self.condition(cel, rule, &mut sum, &mut seen).map(Some),
         };
         let indexable = seen.iter().any(|(expr, _)| is_indexable(expr));
+        let active = decl.active.as_ref().map(|active| self.active(active, package));
+        let variations = self.variations(&decl.variations, rule, &mut sum, &mut seen);
+        let rollout = decl.rollout.as_ref().map(|rollout| self.rollout(rollout, rule, &mut sum));
         let once = decl.once.as_ref().map(|once| self.once(once, rule, &mut sum));
         let cooldown = decl.cooldown.as_ref().map(|cooldown| self.cooldown(cooldown, rule, &mut sum));
-        let actions: Vec<_> = decl.actions.iter().map(|a| self.action(a, rule, &mut commands_sum, &mut seen)).collect();
+        let group = decl.group.as_ref().map(|group| self.group(group, rule));
+        let rate_limit = decl.rate_limit.as_ref().map(|limit| self.rate_limit(limit, rule, &mut sum));
+        let mut said: Seen<'a> = Vec::new();
+        let actions: Vec<_> =
+            decl.actions.iter().map(|a| self.action(a, acting, &mut commands_sum, &mut said)).collect();
+        self.check_varied(rule, &seen, &said);
+        seen.append(&mut said);
         for (expr, _) in &seen {
             rule.used.borrow_mut().extend(variables(expr));
         }
@@ -122,18 +146,27 @@ impl Building<'_> {
         self.check_granting(rule, &seen);
         self.check_cost(rule, &sum, &commands_sum, indexable);
         let (once, cooldown) = (all_or_none(once)?, all_or_none(cooldown)?);
+        let (active, rollout) = (all_or_none(active)?, all_or_none(rollout)?);
+        let (group, rate_limit) = (all_or_none(group)?, all_or_none(rate_limit)?);
         let actions = actions.into_iter().collect::<Option<Vec<_>>>()?;
         let ir = RuleIr {
             id: decl.id.value.clone(),
             package: rule.package,
             doc: decl.doc.clone().unwrap_or_default(),
             owner: decl.owner.as_ref().map_or(owner, |o| o.value.as_str()).to_owned(),
+            contact: decl.contact.as_ref().map(|c| c.value.clone()).unwrap_or_default(),
+            depends_on: decl.depends_on.iter().map(|name| name.value.clone()).collect(),
             tags: decl.tags.iter().map(|t| t.value.clone()).collect(),
             on: rule.scope.event.id,
             when: parts.when?,
             lets: parts.lets?,
+            active,
+            variations: variations?,
+            rollout,
             once,
             cooldown,
+            group,
+            rate_limit,
             precedence: decl.precedence.value,
             mode: if decl.shadow { Mode::Shadow } else { Mode::Live },
             enabled: decl.enabled,

@@ -33,7 +33,7 @@ pub(crate) const MAX_LETS: usize = 32;
 pub(crate) const WITHIN_MS: (i64, i64) = (1000, 31 * 86_400_000);
 
 /// Names that expressions already know.
-const RESERVED: [&str; 8] = ["event", "player", "conn", "token", "params", "sets", "trigger", "region"];
+const RESERVED: [&str; 9] = ["event", "player", "conn", "token", "params", "sets", "trigger", "region", "variation"];
 
 impl Reader<'_> {
     /// The clauses that could be read, and the names of those that could not.

@@ -1,7 +1,8 @@
 //! Running tests.
 //!
 //! In: a [`Compilation`] without errors. Out: a [`TestRun`]. Each test runs alone, on empty state, under its own parameters; rule
-//! sets are compiled once for each set of parameters. A test's clock starts at [`START`].
+//! sets are compiled once for each set of parameters. A test's clock starts at [`START`], unless it
+//! says otherwise.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +17,12 @@ use super::prepare::{Conn, Prepared, Step, prepare};
 use crate::compilation::Compilation;
 use crate::diagnostic::Report;
 use crate::offline::Offline;
+use crate::set::overlay::Region;
 use crate::set::package::Package;
 use crate::set::{self, Places};
 use crate::source::Sources;
 
-/// When every test begins: 2026-01-05T12:00:00Z, a Monday.
+/// When a test begins that does not say so: 2026-01-05T12:00:00Z, a Monday.
 const START: UnixMillis = UnixMillis(1_767_614_400_000);
 
 /// What one test showed.
@@ -112,11 +114,11 @@ impl Compilation {
     fn test_package(&self, mut package: Package<'_>, run: &mut TestRun) {
         let tests = std::mem::take(&mut package.tests);
         let mut loaded: BTreeMap<String, Loaded> = BTreeMap::new();
-        for test in tests {
+        for (test, region) in tests {
             let Some(prepared) = prepare(test, &package, self.catalogue(), &mut Report::default()) else { continue };
-            let key = format!("{:?}", prepared.params);
+            let key = format!("{region:?} {:?}", prepared.params);
             if !loaded.contains_key(&key) {
-                let fresh = self.load(&mut package, &prepared);
+                let fresh = self.load(&mut package, &prepared, region);
                 loaded.insert(key.clone(), fresh);
             }
             let failures = run.report.diagnostics().len() + run.report.dropped();
@@ -131,8 +133,8 @@ impl Compilation {
         }
     }
 
-    /// The package's rules under the test's parameters.
-    fn load(&self, package: &mut Package<'_>, test: &Prepared<'_>) -> Loaded {
+    /// The package's rules under the test's parameters, as the region has them.
+    fn load(&self, package: &mut Package<'_>, test: &Prepared<'_>, region: Option<&str>) -> Loaded {
         let mut defaults = Vec::new();
         for (name, value) in &test.params {
             if let Some(param) = package.names.params.get_mut(name) {
@@ -144,7 +146,9 @@ impl Compilation {
             param.index = index as u16;
         }
         let packages = std::slice::from_ref(package);
-        let compiled = set::compile(packages, self.catalogue(), &self.identity, &mut Report::default());
+        let given = test.params.keys().cloned().collect();
+        let region = Region { name: region, changed_only: false, given: Some(&given) };
+        let compiled = set::compile(packages, self.catalogue(), &self.identity, region, &mut Report::default());
         for (name, value) in defaults {
             if let Some(param) = package.names.params.get_mut(&name) {
                 param.value = value;
@@ -162,7 +166,8 @@ fn one(package: &str, test: &Prepared<'_>, loaded: &Loaded, sources: &Sources, r
     let mut offline = Offline::new(Arc::clone(&loaded.set));
     for step in &test.steps {
         let conn = Arc::new(conn_of(&test.conn, step));
-        let at = |ms: i64| UnixMillis(START.0 + ms);
+        let start = test.decl.start_ms.unwrap_or(START.0);
+        let at = |ms: i64| UnixMillis(start + ms);
         let (happened, arrived) = (at(step.happened_ms), at(step.arrives_ms));
         offline.feed_payload(&step.player, step.event_type, step.payload.clone(), &conn, happened, arrived);
         if let Some(expect) = step.expect {

@@ -5,6 +5,7 @@
 //! buckets   02 width_ms:u64 newest:i64 bucket:i64 count:u32 × 17     (youngest bucket first)
 //! once      03 generation:u32 period:i64 player:u128
 //! cooldown  04 last:i64
+//! rate      10 last:i64 owed_ns:u64
 //! ```
 //! Little-endian; version 1 for ever. It says its own layout, so it can be read before any rule set is loaded.
 
@@ -42,6 +43,10 @@ pub(crate) fn write(layout: Layout, cell: &[u64], out: &mut Vec<u8>) {
         }
         Layout::Cooldown => {
             out.push(4);
+            &cell[1..]
+        }
+        Layout::Rate => {
+            out.push(0x10);
             &cell[1..]
         }
     };
@@ -90,6 +95,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Layout, Vec<u64>), RestoreError> {
         }
         4 => match words(rest)?[..] {
             [last] => Ok((Layout::Cooldown, vec![1, last])),
+            _ => Err(RestoreError),
+        },
+        0x10 => match words(rest)?[..] {
+            [last, owed] => Ok((Layout::Rate, vec![1, last, owed])),
             _ => Err(RestoreError),
         },
         _ => Err(RestoreError),

@@ -22,6 +22,8 @@ pub(crate) enum Layout {
     Once,
     /// `[used, time of the last passage]`.
     Cooldown,
+    /// `[used, time of the last passage, nanoseconds owed after it]`, see [`Rate`](super::rate::Rate).
+    Rate,
 }
 
 impl Layout {
@@ -37,6 +39,7 @@ impl Layout {
             Layout::Buckets { .. } => BUCKET_WORDS,
             Layout::Once => 5,
             Layout::Cooldown => 2,
+            Layout::Rate => 3,
         }
     }
 
@@ -55,7 +58,7 @@ pub(crate) fn feed(layout: Layout, cell: &mut [u64], time_ms: i64, count: u32) {
             }
         }
         Layout::Buckets { width_ms } => feed_buckets(cell, width_ms, time_ms, count),
-        Layout::Once | Layout::Cooldown => debug_assert!(false, "a gate is not fed"),
+        Layout::Once | Layout::Cooldown | Layout::Rate => debug_assert!(false, "a gate is not fed"),
     }
 }
 
@@ -128,7 +131,7 @@ pub(crate) fn count(layout: Layout, cell: &[u64], time_ms: i64, within_ms: u64) 
             let buckets = (cell[2] as i64).saturating_sub(oldest).saturating_add(1).clamp(0, KEPT as i64);
             (0..buckets as usize).fold(0, |sum: u32, at| sum.saturating_add(count_at(&cell[3..], at)))
         }
-        Layout::Once | Layout::Cooldown => 0,
+        Layout::Once | Layout::Cooldown | Layout::Rate => 0,
     }
 }
 
@@ -136,13 +139,13 @@ pub(crate) fn count(layout: Layout, cell: &[u64], time_ms: i64, within_ms: u64) 
 /// and stays.
 pub(crate) fn bring_back(layout: Layout, cell: &mut [u64], now_ms: i64) {
     let last = match layout {
-        Layout::Cooldown => cell[1] as i64,
+        Layout::Cooldown | Layout::Rate => cell[1] as i64,
         Layout::Ring { .. } | Layout::Buckets { .. } => newest(layout, cell).unwrap_or(now_ms),
         Layout::Once => now_ms,
     };
     let Some(ahead) = last.checked_sub(now_ms).filter(|ahead| *ahead > 0) else { return };
     match layout {
-        Layout::Cooldown => cell[1] = now_ms as u64,
+        Layout::Cooldown | Layout::Rate => cell[1] = now_ms as u64,
         Layout::Ring { .. } => {
             let len = cell[0] as usize;
             cell[1..=len].iter_mut().for_each(|time| *time = (*time as i64).saturating_sub(ahead) as u64);
@@ -160,7 +163,7 @@ pub(crate) fn newest(layout: Layout, cell: &[u64]) -> Option<i64> {
     match layout {
         Layout::Ring { .. } => (cell[0] > 0).then(|| cell[cell[0] as usize] as i64),
         Layout::Buckets { .. } => (cell[0] > 0).then(|| cell[1] as i64),
-        Layout::Once | Layout::Cooldown => None,
+        Layout::Once | Layout::Cooldown | Layout::Rate => None,
     }
 }
 
@@ -183,6 +186,6 @@ pub(crate) fn convert(from: Layout, cell: &[u64], to: Layout, out: &mut [u64]) {
                 }
             }
         }
-        Layout::Once | Layout::Cooldown => debug_assert!(false, "a gate is not converted"),
+        Layout::Once | Layout::Cooldown | Layout::Rate => debug_assert!(false, "a gate is not converted"),
     }
 }

@@ -40,8 +40,10 @@ pub(super) fn key_id() -> [u8; 16] {
 pub(super) fn compiled() -> Vec<Compilation> {
     let files = repository::texts("rules/examples", ".yaml");
     let is_rules = |(name, _): &&(String, String)| name.ends_with(".rules.yaml");
+    // An overlay needs the rules that it lies over.
+    let is_params = |(name, _): &&(String, String)| name.ends_with(".params.yaml");
     let others: Vec<InputFile> =
-        files.iter().filter(|file| !is_rules(file)).map(|(name, text)| InputFile::new(name, text.clone())).collect();
+        files.iter().filter(is_params).map(|(name, text)| InputFile::new(name, text.clone())).collect();
     let compiled = |(name, text): &(String, String)| {
         let inputs = [InputFile::new(name, text.clone())].into_iter().chain(others.iter().cloned()).collect();
         Compilation::new(inputs, Arc::clone(catalogue()), identity())

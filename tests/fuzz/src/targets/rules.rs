@@ -67,7 +67,7 @@ fn files(bytes: &[u8]) -> Vec<InputFile> {
 /// The examples, the diagnostics' cases (both what is wrong and what is near it), and the documentation's examples.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
-        repository::texts("rules/examples", ".rules.yaml").into_iter().map(|(_, text)| text.into_bytes()).collect();
+        repository::texts("rules/examples", ".yaml").into_iter().map(|(_, text)| text.into_bytes()).collect();
     for (_, case) in repository::texts("rules/diagnostics", ".case") {
         let sections: Vec<(&str, &str)> = case.split("=== ").skip(1).filter_map(|part| part.split_once('\n')).collect();
         let extra: String = sections
