@@ -35,7 +35,7 @@ pub mod yaml;
 
 pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};
-pub use cost::{Costs, CountCost, PartCost, RuleCost, TypeCost};
+pub use cost::{Costs, FeedCost, PartCost, RuleCost, TypeCost};
 pub use coverage::{Blocked, Coverage, Covered, Reach, RuleCovered};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use offline::{FeedError, Observed, Offline};

@@ -200,9 +200,9 @@ fn gates_said(explanation: &Explanation, end: End) -> Vec<GateSaid> {
     explanation.gates.iter().map(said).collect()
 }
 
-fn shown(value: Result<&u32, &rules_engine::EvalError>) -> String {
+fn shown(value: Result<&String, &rules_engine::EvalError>) -> String {
     match value {
-        Ok(count) => count.to_string(),
+        Ok(value) => value.clone(),
         Err(error) => format!("({error})"),
     }
 }

@@ -12,6 +12,7 @@ mod emit;
 mod explain;
 mod find;
 mod key;
+mod lets;
 mod settle;
 
 use edge_event::{Command, Event, UnixMillis};

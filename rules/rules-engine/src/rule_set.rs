@@ -12,9 +12,9 @@ use rules_catalogue::{Catalogue, Extractor};
 
 use crate::compact::Test;
 use crate::expr::{Pools, Program};
-use crate::ir::{Mode, Scope};
+use crate::ir::{Mode, Scope, Window};
 use crate::outcome::{RuleIndex, WorstCase};
-use crate::state::{Bounds, Layout};
+use crate::state::{Bounds, Gathering, Layout};
 
 /// See the file's head. Made by [`RuleSet::load`].
 pub struct RuleSet {
@@ -71,7 +71,7 @@ pub(crate) struct Definition {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Count { within_ms: u64 },
+    Feed { gathering: Gathering, window: Window },
     Once { generation: u32, period_ms: Option<u64> },
     Cooldown { duration_ms: u64 },
 }
@@ -87,11 +87,13 @@ pub(crate) struct Partition {
     pub(crate) worst_case: WorstCase,
 }
 
-/// A window that the event type feeds.
+/// A feed of the event type.
 pub(crate) struct Feed {
     pub(crate) definition: u32,
     pub(crate) filter: Option<Program>,
     pub(crate) key: Vec<Program>,
+    /// What it gathers; absent where events alone are gathered.
+    pub(crate) operand: Option<Program>,
 }
 
 /// A rule to try.
@@ -125,6 +127,8 @@ pub(crate) struct Let {
     pub(crate) name: String,
     pub(crate) definition: u32,
     pub(crate) key: Vec<Program>,
+    /// A constant: what is read where the window is empty.
+    pub(crate) default: Option<u32>,
 }
 
 pub(crate) struct Gate {

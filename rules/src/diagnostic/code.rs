@@ -194,7 +194,18 @@ codes! {
     ApproximateEquality = "R0308", Warning, "an approximate count compared for equality",
         "A count that is compared with constants up to 64 is exact. Above, or when compared with something else, it is kept in \
         16 parts of the window: it never counts too few, but may count events too many for up to a sixteenth of the window. An equality \
-        may then be skipped over; write `>=` and a `cooldown`.";
+        may then be skipped over; write `>=` and a `cooldown`. Sums and means over a sliding window are kept so, too.";
+    TwoGathered = "R0309", Error, "a clause of `let` that gathers two things",
+        "Each name of `let` has one of `count`, `sum`, `min`, `max` and `avg`. Give each a name of its own; they may look at the \
+        same events.";
+    BadGatheredValue = "R0310", Error, "a value that cannot be gathered so",
+        "`sum` and `avg` take numbers and durations; `min` and `max` take moments, too. Convert with `int(…)` or `double(…)`, or \
+        count the events with `count` and `where`.";
+    EmptyWindow = "R0311", Error, "a value that may not be there",
+        "A window without events has no smallest or largest value and no mean. So an expression that reads one must ask first, \
+        `has(best) && best > 100`, or the clause must say what an empty window reads as: `default: 0`. What `when` asks holds for \
+        the commands, too. No question is needed where the triggering event itself is gathered, without `where`: then there is \
+        always one.";
 
     NoAction = "R0401", Error, "an action that does nothing",
         "Each item of `do` has exactly one of `start_workflow`, `signal_workflow`, `cancel_workflow`, `publish` and `reply`.";

@@ -69,8 +69,8 @@ pub(crate) enum What {
     Condition,
     /// Making its commands, when it does.
     Commands,
-    /// Feeding the count of this name.
-    Count(String),
+    /// Feeding the `let` of this name.
+    Feed(String),
 }
 
 impl Sum {
@@ -88,10 +88,10 @@ impl Sum {
         }));
     }
 
-    /// The cell of a count is read.
+    /// The cell of a `let` is read.
     pub(crate) fn add_cell(&mut self, span: Span) {
         self.ns += CELL_NS;
-        self.parts.push(SumPart { span, ns: CELL_NS, why: "reads the count's cell".to_owned() });
+        self.parts.push(SumPart { span, ns: CELL_NS, why: "reads its cell".to_owned() });
     }
 
     /// The bound as it is kept for whoever asks.

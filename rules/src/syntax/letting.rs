@@ -1,30 +1,15 @@
-//! `let:`, the counts a rule reads.
+//! `let:`, what a rule gathers of events: counts, sums, smallest and largest values, means.
 //!
-//! In: the node under `let:`. Out: one [`LetDecl`] for each name. Other windows of the full language are refused by name.
+//! In: the node under `let:`. Out: one [`LetDecl`] for each name. What the full language has beyond is refused by name.
 
-use super::reader::Reader;
-use super::{KeyDecl, LetDecl};
+use super::reader::{Fields, Reader};
+use super::{Cel, Gather, KeyDecl, LetDecl, WindowDecl};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node, Style};
 
 /// Aggregates and windows of the full language that come later.
-const LATER: [&str; 14] = [
-    "sum",
-    "min",
-    "avg",
-    "distinct",
-    "first_seen",
-    "last",
-    "of",
-    "tumbling",
-    "session",
-    "gap",
-    "scope",
-    "time",
-    "max",
-    "ttl",
-];
+const LATER: [&str; 8] = ["distinct", "first_seen", "last", "tumbling", "session", "scope", "time", "ttl"];
 
 /// Most names in one rule's `let`.
 pub(crate) const MAX_LETS: usize = 32;
@@ -68,38 +53,76 @@ impl Reader<'_> {
             return None;
         }
         let mut fields = self.fields(node, "a clause of `let`")?;
-        let later = LATER.iter().any(|key| fields.has(key)) && !fields.has("count");
-        let count = if later { None } else { fields.need(self, "count") };
-        let count = count.and_then(|n| self.name(n, "an event type", true));
+        let known = Gather::ALL.iter().any(|gather| fields.has(gather.key())) && fields.has("within");
+        let later = LATER.iter().any(|key| fields.has(key)) && !known;
+        let gathered = if later { None } else { self.gathered(&mut fields) };
         let filter = fields.get("where").map(|n| self.cel(n, "`where`"));
-        let within = if later { fields.get("within") } else { fields.need(self, "within") };
-        let within_ms = within.and_then(|n| self.window(n));
+        let window = if later { None } else { self.let_window(&mut fields) };
         let by = if later { fields.get("by") } else { fields.need(self, "by") }.and_then(|n| self.key(n));
+        let default = match &gathered {
+            Some((gather, ..)) if !gather.value.may_be_empty() => None,
+            _ => fields.get("default").map(|n| self.literal(n, "`default`")),
+        };
         let durable = fields.get("durable").and_then(|n| self.switch(n, "`durable`"));
         let max_keys = fields.get("max_keys").and_then(|n| self.max_keys(n));
         let deny = fields.get("evict").and_then(|n| self.evict(n));
         fields.not_yet(self, &LATER);
         fields.finish(self);
-        let filter = match filter {
-            Some(filter) => Some(filter?),
-            None => None,
-        };
+        let (gather, of, value) = gathered?;
         Some(LetDecl {
             name,
             span: node.span,
-            count: count?,
-            filter,
-            within_ms: within_ms?,
+            gather,
+            of,
+            value,
+            filter: all_or_none(filter)?,
+            window: window?,
             by: by?,
+            default: all_or_none(default)?,
             durable: durable.unwrap_or(false),
             max_keys,
             deny,
         })
     }
 
-    fn window(&mut self, node: &Node) -> Option<Spanned<i64>> {
+    /// What is gathered, of which events, and of which value.
+    fn gathered(&mut self, fields: &mut Fields<'_>) -> Option<(Spanned<Gather>, Spanned<String>, Option<Cel>)> {
+        let mut found = Gather::ALL.into_iter().filter(|gather| fields.has(gather.key()));
+        let Some(gather) = found.next() else {
+            if !fields.is_cut_off() {
+                let words = "a clause of `let` does not say what it gathers";
+                let d = Diagnostic::new(Code::MissingKey, fields.span().at_start(), words);
+                self.push(d.help("add `count: EventType`, or e.g. `sum: event.gold, of: EventType`"));
+            }
+            fields.skip(|key| key == "of");
+            return None;
+        };
+        if let Some(other) = found.next() {
+            let words = format!("a clause of `let` gathers one thing, not `{}` and `{}`", gather.key(), other.key());
+            let d = Diagnostic::new(Code::TwoGathered, fields.span().at_start(), words);
+            self.push(d.help("give each a name of its own"));
+            fields.skip(|key| key == "of" || Gather::ALL.iter().any(|gather| gather.key() == key));
+            return None;
+        }
+        let node = fields.get(gather.key())?;
+        let spanned = Spanned::new(gather, node.span);
+        if !gather.has_value() {
+            let of = self.name(node, "an event type", true)?;
+            return Some((spanned, of, None));
+        }
+        let value = self.cel(node, &format!("`{}`", gather.key()));
+        let of = fields.need(self, "of").and_then(|n| self.name(n, "an event type", true));
+        Some((spanned, of?, Some(value?)))
+    }
+
+    fn let_window(&mut self, fields: &mut Fields<'_>) -> Option<WindowDecl> {
+        let within_ms = fields.need(self, "within").and_then(|n| self.window(n, "`within`"))?;
+        Some(WindowDecl::Sliding { within_ms })
+    }
+
+    fn window(&mut self, node: &Node, what: &str) -> Option<Spanned<i64>> {
         let (least, most) = WITHIN_MS;
-        let within = self.duration_ms(node, "`within`", 0)?;
+        let within = self.duration_ms(node, what, 0)?;
         if (least..=most).contains(&within.value) {
             return Some(within);
         }
@@ -131,6 +154,41 @@ impl Reader<'_> {
     /// `evict: oldest` or `evict: deny`.
     pub(super) fn evict(&mut self, node: &Node) -> Option<Spanned<bool>> {
         self.word(node, "`evict`", &[("oldest", false), ("deny", true)])
+    }
+}
+
+impl Gather {
+    /// Every one, in the order of the reference.
+    pub const ALL: [Gather; 5] = [Gather::Count, Gather::Sum, Gather::Min, Gather::Max, Gather::Avg];
+
+    /// The key in a clause of `let`.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Gather::Count => "count",
+            Gather::Sum => "sum",
+            Gather::Min => "min",
+            Gather::Max => "max",
+            Gather::Avg => "avg",
+        }
+    }
+
+    /// Whether something of each event is gathered, rather than the events themselves.
+    pub const fn has_value(self) -> bool {
+        !matches!(self, Gather::Count)
+    }
+
+    /// Whether a window without events has no value.
+    pub const fn may_be_empty(self) -> bool {
+        !matches!(self, Gather::Count | Gather::Sum)
+    }
+}
+
+/// A key that was written must have been read; one that was not written is fine.
+fn all_or_none<T>(key: Option<Option<T>>) -> Option<Option<T>> {
+    match key {
+        Some(None) => None,
+        Some(Some(value)) => Some(Some(value)),
+        None => Some(None),
     }
 }
 

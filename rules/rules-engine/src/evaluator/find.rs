@@ -3,6 +3,7 @@
 //! Reads state, changes none, knows no gate and emits nothing. Rules come out in emission order, and those whose condition
 //! failed with an error come out with it. This is the reference that every faster way must agree with.
 
+use super::lets::let_value;
 use super::{Case, Evaluator, Found, KeyBytes};
 use crate::expr::{EvalError, LetValue, Scratch, absorbing, evaluate};
 use crate::rule_set::{Rule, When};
@@ -69,13 +70,14 @@ pub(super) fn read_lets(
     (lets, keys, scratch): (&mut Vec<LetValue>, &mut KeyBytes, &Scratch),
 ) {
     lets.clear();
+    scratch.let_bytes.borrow_mut().clear();
     for let_ in &rule.lets {
         let definition = &case.set.definitions[let_.definition as usize];
         let value = if case.late {
             LetValue::Failed(EvalError::Late)
         } else {
             match keys.make(definition, &let_.key, &case.scope(&[], scratch)) {
-                Ok(key) => LetValue::Count(state.count(&case.touch(let_.definition, key))),
+                Ok(key) => let_value(case, state, let_, key, scratch),
                 Err(e) => LetValue::Failed(e),
             }
         };

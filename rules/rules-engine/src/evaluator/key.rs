@@ -1,6 +1,6 @@
 //! Keys of cells: typed parts to canonical bytes to a stable hash.
 
-use super::{Case, Evaluator, KeyBytes};
+use super::KeyBytes;
 use crate::expr::{EvalError, Program, Scope, Value, evaluate};
 use crate::identity::{KeyPart, key_hash};
 use crate::ir;
@@ -39,25 +39,4 @@ fn key_part(value: Value<'_>) -> Result<KeyPart<'_>, EvalError> {
             return Err(EvalError::NoSuchOverload);
         }
     })
-}
-
-/// Windows.
-impl Evaluator {
-    /// Counts the event into all windows of its type, before any rule reads one.
-    pub(super) fn feed(&mut self, case: Case<'_>, state: &mut crate::state::State, out: &mut crate::outcome::Outputs) {
-        for feed in &case.partition.feeds {
-            let definition = &case.set.definitions[feed.definition as usize];
-            let scope = case.scope(&[], &self.scratch);
-            let fits = feed.filter.as_ref().map_or(Ok(true), |f| evaluate(f, &scope, f.root())?.as_bool());
-            let key = match fits {
-                Ok(false) => continue,
-                Ok(true) => self.keys.make(definition, &feed.key, &scope),
-                Err(e) => Err(e),
-            };
-            match key {
-                Ok(key) => state.feed(&case.touch(feed.definition, key), &mut out.deltas),
-                Err(_) => self.counters.feed_error(),
-            }
-        }
-    }
 }

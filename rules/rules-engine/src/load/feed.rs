@@ -1,0 +1,84 @@
+//! Checks feeds: that aggregate, type and window fit together, and that expressions are of the types that they say.
+
+use super::error::LoadError;
+use super::names::check_span;
+use super::{LoadedFeed, Loader};
+use crate::expr::{CheckContext, Type};
+use crate::ir::{Aggregate, DefinitionIr, DefinitionKind, FeedIr, Operand, ScalarType, Window, limits};
+use crate::rule_set::{Feed, Kind};
+use crate::state::{Fold, Gathering, Layout};
+
+/// A feed's kind, its cells, and how long after its newest event a cell can be read.
+pub(super) fn kind(feed: &FeedIr, place: &str) -> Result<(Kind, Layout, u64), LoadError> {
+    let invalid = |what: &str| Err(LoadError::invalid(place, what));
+    match feed.window {
+        Window::Sliding { within_ms } => check_span(place, "within", within_ms)?,
+    }
+    if let Aggregate::Count { ring: Some(capacity) } = &feed.aggregate
+        && !(1..=limits::MAX_RING).contains(capacity)
+    {
+        return invalid("a ring holds 1 to 64 times");
+    }
+    if let Some(of) = feed.aggregate.operand()
+        && !takes(&feed.aggregate, of.ty)
+    {
+        return invalid(&format!("such a feed does not take {}", Type::of_scalar(of.ty)));
+    }
+    let Some(fold) = Fold::of(&feed.aggregate) else { return invalid("such a feed is not known") };
+    let gathering = Gathering { fold, ty: feed.aggregate.operand().map_or(ScalarType::Int, |of| of.ty) };
+    let (layout, reach_ms) = Layout::of_feed(feed);
+    Ok((Kind::Feed { gathering, window: feed.window }, layout, reach_ms))
+}
+
+fn takes(aggregate: &Aggregate, ty: ScalarType) -> bool {
+    use ScalarType::{Double, Duration, Int, Timestamp, Uint};
+    match aggregate {
+        Aggregate::Count { .. } | Aggregate::FirstSeen => false,
+        Aggregate::Sum(_) | Aggregate::Avg(_) => matches!(ty, Int | Uint | Double | Duration),
+        Aggregate::Min(_) | Aggregate::Max(_) => matches!(ty, Int | Uint | Double | Duration | Timestamp),
+        Aggregate::Distinct { .. } => ty != Double,
+        Aggregate::Last { .. } => true,
+    }
+}
+
+/// The type of what a `let` reads; `None` where the definition is no feed.
+pub(super) fn let_type(definition: &DefinitionIr) -> Option<Type> {
+    match &definition.kind {
+        DefinitionKind::Feed(feed) => Some(Type::of_scalar(feed.aggregate.result())),
+        DefinitionKind::Once { .. } | DefinitionKind::Cooldown { .. } => None,
+    }
+}
+
+impl Loader<'_> {
+    pub(super) fn feed(
+        &self,
+        definition: u32,
+        ir: &DefinitionIr,
+        place: &str,
+    ) -> Result<Option<LoadedFeed>, LoadError> {
+        let DefinitionKind::Feed(feed) = &ir.kind else { return Ok(None) };
+        let plan = self.plan(place, feed.event_type)?;
+        let context = self.context(plan.extractor.slots(), &[]);
+        let filter = feed.filter.as_ref().map(|f| self.program(place, "where", f, &context)).transpose()?;
+        if filter.as_ref().is_some_and(|f| !f.ty.fits(&Type::Bool)) {
+            return Err(LoadError::invalid(place, "`where` is no bool"));
+        }
+        let key = self.key(place, &feed.key, &ir.key_types, &context)?;
+        let operand = feed.aggregate.operand().map(|of| self.operand(place, of, &context)).transpose()?;
+        Ok(Some(LoadedFeed { event_type: feed.event_type, feed: Feed { definition, filter, key, operand } }))
+    }
+
+    fn operand(
+        &self,
+        place: &str,
+        of: &Operand,
+        context: &CheckContext<'_>,
+    ) -> Result<crate::expr::Program, LoadError> {
+        let program = self.program(place, "value", &of.expr, context)?;
+        let wanted = Type::of_scalar(of.ty);
+        if program.ty == wanted {
+            return Ok(program);
+        }
+        Err(LoadError::invalid(place, &format!("its value is {}, its definition says {wanted}", program.ty)))
+    }
+}
