@@ -4,6 +4,7 @@
 use edge_event::CommandId;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use crate::expr::{EvalError, Value};
 use crate::ir::{Aggregate, DefinitionIr, DefinitionKind, FeedIr, KeyType, Scope, Window};
 
 /// The name under which a definition's cells are kept: a hash over package, name, kind and the typed shape of the key.
@@ -52,6 +53,8 @@ fn shape(feed: &FeedIr) -> [u8; 3] {
     };
     let window = match feed.window {
         Window::Sliding { .. } => 0,
+        Window::Session { .. } => 1,
+        Window::Ever => 2,
     };
     [kind, feed.aggregate.operand().map_or(0, |of| of.ty as u8), window]
 }
@@ -75,7 +78,23 @@ pub(crate) enum KeyPart<'a> {
     Duration { nanos: i64 },
 }
 
-impl KeyPart<'_> {
+impl<'a> KeyPart<'a> {
+    /// A value as a part of a key; doubles, lists, maps and messages are none.
+    pub(crate) fn of(value: Value<'a>) -> Result<KeyPart<'a>, EvalError> {
+        Ok(match value {
+            Value::Bool(b) => KeyPart::Bool(b),
+            Value::Int(n) => KeyPart::Int(n),
+            Value::Uint(n) => KeyPart::Uint(n),
+            Value::String(s) => KeyPart::String(s),
+            Value::Bytes(b) => KeyPart::Bytes(b),
+            Value::Timestamp(t) => KeyPart::Timestamp { seconds: t.seconds, nanos: t.nanos },
+            Value::Duration(nanos) => KeyPart::Duration { nanos },
+            Value::Null | Value::Double(_) | Value::List(_) | Value::Map(_) | Value::Message { .. } => {
+                return Err(EvalError::NoSuchOverload);
+            }
+        })
+    }
+
     pub(crate) fn key_type(&self) -> KeyType {
         match self {
             KeyPart::Bool(_) => KeyType::Bool,
@@ -109,6 +128,11 @@ impl KeyPart<'_> {
 /// The short name of a key's canonical bytes.
 pub(crate) fn key_hash(canonical: &[u8]) -> u128 {
     xxh3_128(canonical)
+}
+
+/// The short name of one value's canonical bytes, where values are counted.
+pub(crate) fn value_hash(canonical: &[u8]) -> u64 {
+    xxh3_64(canonical)
 }
 
 /// What a command id is made from.

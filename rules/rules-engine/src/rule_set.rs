@@ -12,9 +12,9 @@ use rules_catalogue::{Catalogue, Extractor};
 
 use crate::compact::Test;
 use crate::expr::{Pools, Program};
-use crate::ir::{Mode, Scope, Window};
+use crate::ir::{Mode, Scope};
 use crate::outcome::{RuleIndex, WorstCase};
-use crate::state::{Bounds, Gathering, Layout};
+use crate::state::{Bounds, Gathering, Layout, Span};
 
 /// See the file's head. Made by [`RuleSet::load`].
 pub struct RuleSet {
@@ -71,7 +71,7 @@ pub(crate) struct Definition {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Feed { gathering: Gathering, window: Window },
+    Feed { gathering: Gathering, span: Span },
     Once { generation: u32, period_ms: Option<u64> },
     Cooldown { duration_ms: u64 },
 }

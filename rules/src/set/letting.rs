@@ -6,7 +6,7 @@
 use rules_catalogue::EventType;
 use rules_cel::{Env, Type};
 use rules_engine::ir::{
-    Aggregate, ConstIr, DefinitionKind, ExprIr, FeedIr, KeyType, LetIr, Operand, ScalarType, Window,
+    Aggregate, ConstIr, DefinitionKind, ExprIr, FeedIr, KeyType, LetIr, Operand, ScalarType, Window, limits,
 };
 
 use super::Building;
@@ -66,6 +66,7 @@ impl Building<'_> {
             return None;
         }
         self.feed_limits(decl, rule, fed_type, &feed_sum);
+        self.lint_last(decl, rule, fed_type);
         let result = aggregate.result();
         let default = match &decl.default {
             Some(default) => Some(self.default_value(default, result)?),
@@ -96,13 +97,20 @@ impl Building<'_> {
         scope: Scope<'_>,
         feed_sum: &mut Sum,
     ) -> Option<Aggregate> {
-        let Some(cel) = &decl.value else { return Some(Aggregate::Count { ring: None }) };
+        let gather = decl.gather.value;
+        let Some(cel) = &decl.value else {
+            return Some(if gather == Gather::FirstSeen {
+                Aggregate::FirstSeen
+            } else {
+                Aggregate::Count { ring: None }
+            });
+        };
         let expr = check(cel, scope, self.report)?;
         self.lint(&expr, scope);
-        feed_sum.add(&expr, &cost_of(&expr, scope));
+        let cost = cost_of(&expr, scope);
+        feed_sum.add(&expr, &cost);
         self.note_taint(&expr, scope);
         rule.used.borrow_mut().extend(variables(&expr));
-        let gather = decl.gather.value;
         let Some(ty) = scalar_of(expr.ty()).filter(|ty| takes(gather, *ty)) else {
             let words = format!("`{}` does not take {}", gather.key(), in_words(expr.ty()));
             self.report.push(Diagnostic::new(Code::BadGatheredValue, whole(cel), words).help(taken_by(gather)));
@@ -111,11 +119,32 @@ impl Building<'_> {
         let of = Operand { expr: lower(&expr, scope, &mut self.pools, self.report)?, ty };
         Some(match gather {
             Gather::Count => Aggregate::Count { ring: None },
+            Gather::FirstSeen => Aggregate::FirstSeen,
             Gather::Sum => Aggregate::Sum(of),
             Gather::Min => Aggregate::Min(of),
             Gather::Max => Aggregate::Max(of),
             Gather::Avg => Aggregate::Avg(of),
+            Gather::Distinct => Aggregate::Distinct { of, max: decl.max.as_ref().map(|max| max.value as u16) },
+            Gather::Last => {
+                let max_bytes = self.room_for(&expr, ty, cost.bytes)?;
+                Aggregate::Last { of, max_bytes }
+            }
         })
+    }
+
+    /// The bytes that the newest value may have; 0 where it is no text. The catalogue's limits must bound them.
+    fn room_for(&mut self, expr: &Expr<'_>, ty: ScalarType, bytes: f64) -> Option<u16> {
+        if !matches!(ty, ScalarType::String | ScalarType::Bytes) {
+            return Some(0);
+        }
+        let most = f64::from(limits::MAX_LAST_BYTES);
+        if bytes <= most {
+            return Some(bytes.max(1.0).ceil() as u16);
+        }
+        let words = format!("`last` keeps at most {most} bytes, and this text may have {bytes:.0}");
+        let d = Diagnostic::new(Code::LongLast, whole(expr.cel), words);
+        self.report.push(d.help("lower `max_len` of the field in the catalogue, or keep a part: `….substring(0, 32)`"));
+        None
     }
 
     /// The constant of `default:`, in the type of what is read.
@@ -148,6 +177,20 @@ impl Building<'_> {
         };
         self.report.push(Diagnostic::new(Code::BadValue, default.span, words).help(help));
         None
+    }
+
+    /// Warns of a `last` that always reads the triggering event itself.
+    fn lint_last(&mut self, decl: &LetDecl, rule: &Triggered<'_>, fed_type: &EventType) {
+        let (Gather::Last, Some(cel), None) = (decl.gather.value, &decl.value, &decl.filter) else { return };
+        if fed_type.id == rule.scope.event.id {
+            let words = format!("the last {} is always the triggering event itself", fed_type.name);
+            let d = Diagnostic::new(Code::LastIsTrigger, decl.gather.span, words);
+            self.report.push(d.help(format!(
+                "read `{}` in place of `{}`, or leave the triggering event out with `where`",
+                cel.text.trim(),
+                decl.name.value
+            )));
+        }
     }
 
     /// `where`: what the gathered event must be, and how it is tied to the triggering one.
@@ -233,6 +276,8 @@ fn join(fed: Key, read: Key, tied: TiedKey) -> (Key, Vec<ExprIr>) {
 fn window_ir(window: &WindowDecl) -> Window {
     match window {
         WindowDecl::Sliding { within_ms } => Window::Sliding { within_ms: within_ms.value as u64 },
+        WindowDecl::Session { gap_ms } => Window::Session { gap_ms: gap_ms.value as u64 },
+        WindowDecl::Ever => Window::Ever,
     }
 }
 
@@ -267,15 +312,21 @@ fn type_of(scalar: ScalarType) -> Type {
 fn takes(gather: Gather, ty: ScalarType) -> bool {
     use ScalarType::{Double, Duration, Int, Timestamp, Uint};
     match gather {
-        Gather::Count => false,
+        Gather::Count | Gather::FirstSeen => false,
         Gather::Sum | Gather::Avg => matches!(ty, Int | Uint | Double | Duration),
         Gather::Min | Gather::Max => matches!(ty, Int | Uint | Double | Duration | Timestamp),
+        Gather::Distinct => ty != Double,
+        Gather::Last => true,
     }
 }
 
 fn taken_by(gather: Gather) -> &'static str {
     match gather {
-        Gather::Count => "a count has no value",
+        Gather::Count | Gather::FirstSeen => "events alone are gathered",
+        Gather::Distinct => {
+            "text, whole numbers, booleans, moments and durations can be told apart; round numbers with `int(…)`"
+        }
+        Gather::Last => "text, a number, a boolean, a moment or a duration can be kept",
         Gather::Sum | Gather::Avg => "sums and means are of numbers and of durations",
         Gather::Min | Gather::Max => "the smallest and the largest are of numbers, moments and durations",
     }

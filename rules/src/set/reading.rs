@@ -109,6 +109,9 @@ fn approximate(feed: &FeedIr) -> Option<(&'static str, &'static str)> {
         }
         (Aggregate::Sum(_), Window::Sliding { .. }) => Some(("sum", "compare with `>=` or `<=`")),
         (Aggregate::Avg(_), Window::Sliding { .. }) => Some(("mean", "compare with `>=` or `<=`")),
+        (Aggregate::Distinct { max: None, .. }, _) => {
+            Some(("count of values", "compare with `>=`, or say up to where it must be exact: `max: 256`"))
+        }
         _ => None,
     }
 }

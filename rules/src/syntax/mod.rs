@@ -183,6 +183,8 @@ pub struct LetDecl {
     pub window: WindowDecl,
     /// Whose events.
     pub by: KeyDecl,
+    /// Of `distinct`: how many values are told apart; absent: all, the many by estimate.
+    pub max: Option<Spanned<i64>>,
     /// What is read where the window is empty.
     pub default: Option<Spanned<Literal>>,
     /// Survives a crash.
@@ -206,6 +208,12 @@ pub enum Gather {
     Max,
     /// `avg: event.field, of: TYPE`
     Avg,
+    /// `distinct: event.field, of: TYPE`
+    Distinct,
+    /// `first_seen: TYPE`
+    FirstSeen,
+    /// `last: event.field, of: TYPE`
+    Last,
 }
 
 /// For how long events count.
@@ -216,6 +224,13 @@ pub enum WindowDecl {
         /// Its length in milliseconds.
         within_ms: Spanned<i64>,
     },
+    /// `session: { gap: 10m }`
+    Session {
+        /// In milliseconds.
+        gap_ms: Spanned<i64>,
+    },
+    /// None is written: all time.
+    Ever,
 }
 
 /// `by:` of a clause.

@@ -29,16 +29,16 @@ impl Evaluator {
             return Ok(());
         }
         let operand = feed.operand.as_ref().map(|of| evaluate(of, &scope, of.root())).transpose()?;
-        let part = gathering.bring(operand)?;
+        let fed = gathering.bring(operand, case.time.0, &mut self.keys.key)?;
         let key = self.keys.make(definition, &feed.key, &scope)?;
-        state.feed(&case.touch(feed.definition, key), part, &mut out.deltas);
+        state.feed(&case.touch(feed.definition, key), fed, &mut out.deltas);
         Ok(())
     }
 }
 
 /// What a rule reads of a window, or the value that stands for an empty one.
 pub(super) fn let_value(case: Case<'_>, state: &State, let_: &Let, key: u128, scratch: &Scratch) -> LetValue {
-    match (state.read(&case.touch(let_.definition, key)), let_.default) {
+    match (state.read(&case.touch(let_.definition, key), scratch), let_.default) {
         (LetValue::Empty, Some(default)) => {
             constant(Value::of_const(&case.set.pools.consts[default as usize]), scratch)
         }

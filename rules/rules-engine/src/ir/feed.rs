@@ -76,6 +76,14 @@ pub enum Window {
         /// Its length.
         within_ms: u64,
     },
+    /// From the first event on, until none came for `gap`. One that arrives late belongs to the session that runs when it lies less
+    /// than `gap` before its oldest event, else to none.
+    Session {
+        /// A session is over when so much time passed.
+        gap_ms: u64,
+    },
+    /// All time. `FirstSeen` and `Last` only.
+    Ever,
 }
 
 /// The type of a single value.

@@ -120,13 +120,9 @@ fn text_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program, at: u
             Function::ToString | Function::ToBytes => args.first().map_or(0, |a| of(*a).max(40)),
             _ => u64::MAX,
         },
+        Node::Let(_) => u64::from(limits::MAX_LAST_BYTES),
         // Numbers and bools, which `string()` makes short.
-        Node::Let(_)
-        | Node::HasLet(_)
-        | Node::HasField(_)
-        | Node::HasSelect { .. }
-        | Node::InSet { .. }
-        | Node::Matches { .. } => 40,
+        Node::HasLet(_) | Node::HasField(_) | Node::HasSelect { .. } | Node::InSet { .. } | Node::Matches { .. } => 40,
         Node::And(_) | Node::Or(_) | Node::Unary { .. } => 40,
         _ => u64::MAX,
     }

@@ -6,28 +6,56 @@ use super::{LoadedFeed, Loader};
 use crate::expr::{CheckContext, Type};
 use crate::ir::{Aggregate, DefinitionIr, DefinitionKind, FeedIr, Operand, ScalarType, Window, limits};
 use crate::rule_set::{Feed, Kind};
-use crate::state::{Fold, Gathering, Layout};
+use crate::state::{Gathering, Layout, Span};
 
-/// A feed's kind, its cells, and how long after its newest event a cell can be read.
-pub(super) fn kind(feed: &FeedIr, place: &str) -> Result<(Kind, Layout, u64), LoadError> {
+/// A feed's kind, its cells, and how long after its newest event a cell can be read (`None`: for ever).
+pub(super) fn kind(feed: &FeedIr, place: &str) -> Result<(Kind, Layout, Option<u64>), LoadError> {
     let invalid = |what: &str| Err(LoadError::invalid(place, what));
-    match feed.window {
-        Window::Sliding { within_ms } => check_span(place, "within", within_ms)?,
-    }
-    if let Aggregate::Count { ring: Some(capacity) } = &feed.aggregate
-        && !(1..=limits::MAX_RING).contains(capacity)
-    {
-        return invalid("a ring holds 1 to 64 times");
+    let span = span(feed.window, place)?;
+    let is_sliding = matches!(span, Span::Sliding { .. });
+    match &feed.aggregate {
+        Aggregate::Count { ring: Some(capacity) } if !is_sliding || !(1..=limits::MAX_RING).contains(capacity) => {
+            return invalid("a ring holds 1 to 64 times of a sliding window");
+        }
+        Aggregate::Distinct { max: Some(max), .. } if !(1..=limits::MAX_DISTINCT).contains(max) => {
+            return invalid(&format!("a count of values is exact to 1 to {}", limits::MAX_DISTINCT));
+        }
+        Aggregate::Last { of, max_bytes } if !room_for(of.ty).contains(max_bytes) => {
+            return invalid(&format!("the room for a text is 1 to {} bytes, for others 0", limits::MAX_LAST_BYTES));
+        }
+        Aggregate::FirstSeen | Aggregate::Last { .. } => {}
+        _ if span == Span::Ever => return invalid("only what was seen first or last is gathered for ever"),
+        _ => {}
     }
     if let Some(of) = feed.aggregate.operand()
         && !takes(&feed.aggregate, of.ty)
     {
         return invalid(&format!("such a feed does not take {}", Type::of_scalar(of.ty)));
     }
-    let Some(fold) = Fold::of(&feed.aggregate) else { return invalid("such a feed is not known") };
-    let gathering = Gathering { fold, ty: feed.aggregate.operand().map_or(ScalarType::Int, |of| of.ty) };
-    let (layout, reach_ms) = Layout::of_feed(feed);
-    Ok((Kind::Feed { gathering, window: feed.window }, layout, reach_ms))
+    let layout = Layout::of_feed(feed, span);
+    Ok((Kind::Feed { gathering: Gathering::of(&feed.aggregate), span }, layout, layout.reach_ms(span)))
+}
+
+fn span(window: Window, place: &str) -> Result<Span, LoadError> {
+    Ok(match window {
+        Window::Sliding { within_ms } => {
+            check_span(place, "within", within_ms)?;
+            Span::Sliding { within_ms }
+        }
+        Window::Session { gap_ms } => {
+            check_span(place, "gap", gap_ms)?;
+            Span::Session { gap_ms }
+        }
+        Window::Ever => Span::Ever,
+    })
+}
+
+/// Bytes that a feed keeps of the newest value.
+fn room_for(ty: ScalarType) -> std::ops::RangeInclusive<u16> {
+    match ty {
+        ScalarType::String | ScalarType::Bytes => 1..=limits::MAX_LAST_BYTES,
+        _ => 0..=0,
+    }
 }
 
 fn takes(aggregate: &Aggregate, ty: ScalarType) -> bool {

@@ -43,7 +43,7 @@ impl Loader<'_> {
         let (kind, layout, ttl_ms) = match &ir.kind {
             DefinitionKind::Feed(feed) => {
                 let (kind, layout, reach_ms) = feed::kind(feed, &place)?;
-                (kind, layout, Some(reach_ms + slack_ms))
+                (kind, layout, reach_ms.map(|reach| reach + slack_ms))
             }
             DefinitionKind::Once { generation, period_ms } => {
                 period_ms.map_or(Ok(()), |p| check_span(&place, "period", p))?;

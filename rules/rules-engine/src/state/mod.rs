@@ -7,9 +7,16 @@
 mod cell_bytes;
 mod feed;
 mod fold;
+mod last;
 mod panes;
+mod parts;
+mod recent;
 mod ring;
+mod single;
+mod sketch;
+mod span;
 mod table;
+mod values;
 mod window;
 
 use std::collections::HashMap;
@@ -22,7 +29,7 @@ use edge_mutant::mutant;
 pub use cell_bytes::RestoreError;
 pub(crate) use cell_bytes::most as most_cell_bytes;
 pub(crate) use feed::Gathering;
-pub(crate) use fold::Fold;
+pub(crate) use span::Span;
 pub(crate) use table::{Bounds, CellName};
 pub(crate) use window::Layout;
 
