@@ -32,6 +32,7 @@ mod tester;
 mod why;
 mod words;
 pub mod yaml;
+pub mod zones;
 
 pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};

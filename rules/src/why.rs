@@ -11,7 +11,7 @@ use rules_catalogue::rfc3339;
 use rules_engine::{Explanation, Reason, RuleIndex, RuleSet};
 
 use crate::compilation::Compilation;
-use crate::offline::Offline;
+use crate::offline::{Observed, Offline};
 use crate::replay::{Outcome, Replay};
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -150,6 +150,11 @@ impl Compilation {
             None => (End::NoMatch, first_false(&words)),
         };
         why.gates = gates_said(&explanation, why.end);
+        if let Some(said) = group_said(offline.rule_set(), rule, &observed, why.end) {
+            // The group is asked right before the rate limit.
+            let at = why.gates.iter().position(|said| said.gate.starts_with("rate_limit")).unwrap_or(why.gates.len());
+            why.gates.insert(at, said);
+        }
         let ours = |c: &&edge_event::Command| *c.package == *why.package && *c.rule == *why.rule;
         let ordered = observed.commands.iter().chain(observed.replies).filter(ours);
         why.commands = ordered.map(|command| describe(&command.action)).collect();
@@ -187,17 +192,34 @@ fn gates_said(explanation: &Explanation, end: End) -> Vec<GateSaid> {
     let passed = matches!(end, End::Fired | End::HeldBack("shadow"));
     let asked = !matches!(end, End::NoMatch) && explanation.holds == Ok(true);
     let said = |gate: &rules_engine::GateAnswer| {
-        let word = gate.gate.rsplit('@').next().unwrap_or(&gate.gate).to_owned();
-        let (open, says) = match &gate.answer {
+        let (open, mut says) = match &gate.answer {
             _ if passed => (true, "open, and used by this event".to_owned()),
             Ok(()) if asked => (true, "open".to_owned()),
             Ok(()) => (true, "open, and not asked".to_owned()),
             Err(reason) if asked => (false, held_back_because(*reason).to_owned()),
             Err(reason) => (false, format!("not asked; {}", held_back_because(*reason))),
         };
-        GateSaid { gate: word, open, says }
+        if !gate.detail.is_empty() {
+            says = format!("{says} ({})", gate.detail);
+        }
+        GateSaid { gate: gate.gate.clone(), open, says }
     };
     explanation.gates.iter().map(said).collect()
+}
+
+/// What the rule's exclusive group said, where it has one: whether a rule before it fired.
+fn group_said(set: &RuleSet, rule: RuleIndex, observed: &Observed<'_>, end: End) -> Option<GateSaid> {
+    let group = set.group_of(rule)?;
+    let of_group = |at: &&RuleIndex| **at != rule && set.group_of(**at) == Some(group);
+    let winner = observed.fired.iter().find(of_group).map(|at| &*set.rule(*at).id);
+    let (open, says) = match (end, winner) {
+        (End::HeldBack("group"), Some(winner)) => (false, format!("`{winner}` of the group fired for this event")),
+        (End::HeldBack("group"), None) => (false, held_back_because(Reason::Group).to_owned()),
+        (End::Fired | End::HeldBack("shadow"), _) => (true, "open, and used by this event".to_owned()),
+        (End::NoMatch, _) => (true, "not asked".to_owned()),
+        _ => (true, "open".to_owned()),
+    };
+    Some(GateSaid { gate: "group".to_owned(), open, says: format!("{says} ({group})") })
 }
 
 fn shown(value: Result<&String, &rules_engine::EvalError>) -> String {

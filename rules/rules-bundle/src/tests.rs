@@ -62,12 +62,19 @@ fn rules(revision: u64) -> RuleSetIr {
         package: 0,
         doc: String::new(),
         owner: "team".to_owned(),
+        contact: String::new(),
+        depends_on: Vec::new(),
         tags: Vec::new(),
         on: EventTypeId(1),
         when: None,
         lets: Vec::new(),
+        active: None,
+        variations: Vec::new(),
+        rollout: None,
         once: None,
         cooldown: None,
+        group: None,
+        rate_limit: None,
         precedence: 0,
         mode: Mode::Live,
         enabled: true,
@@ -85,6 +92,10 @@ fn rules(revision: u64) -> RuleSetIr {
         params: Vec::new(),
         sets: Vec::new(),
         regexes: Vec::new(),
+        zones: Vec::new(),
+        regions: Vec::new(),
+        calendars: Vec::new(),
+        groups: Vec::new(),
         definitions: Vec::new(),
         rules: vec![rule],
     }
@@ -144,7 +155,7 @@ fn a_bundle_travels_and_loads() {
 fn the_format_does_not_drift() {
     let bundle = unsigned(7);
     let digest: String = bundle.digest().iter().map(|b| format!("{b:02x}")).collect();
-    expect!["7968af12dde5f7fd0a797969e9e660df28aae253c0f4310f3522692932e7d0c6"].assert_eq(&digest);
+    expect!["77420d698071a599a2b326a01674a7e347d9c9edb7f3428826091ce198eeb6d1"].assert_eq(&digest);
 }
 
 #[test]

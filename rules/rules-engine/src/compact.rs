@@ -78,7 +78,7 @@ fn source(node: &Node, paths: &[FieldPath]) -> Option<Source> {
             let total = !path.kind.is_message() && path.kind != Kind::Bytes;
             (single && total).then_some(Source::Slot(*slot))
         }
-        Node::Var(Var::ConnAttributes | Var::TokenSegments) => None,
+        Node::Var(Var::ConnAttributes | Var::TokenSegments | Var::Variation) => None,
         Node::Var(var) => Some(Source::Var(*var)),
         _ => None,
     }
@@ -148,6 +148,7 @@ fn text(var: Var, event: &Event) -> Value<'_> {
         Var::ConnBuild => &conn.build,
         Var::ConnRegion | Var::TokenRegion => &conn.region,
         Var::TokenSub => &conn.sub,
-        Var::ConnAttributes | Var::TokenSegments => "",
+        // INVARIANT: `source` lets none of these through.
+        Var::ConnAttributes | Var::TokenSegments | Var::Variation => "",
     })
 }

@@ -1,16 +1,18 @@
 //! One shard's evaluator: events in, outputs out.
 //!
 //! For each event, in this order: bound its time, read its fields, feed windows, find the rules whose conditions hold, ask
-//! their gates (`once`, then `cooldown`), make their commands, use the gates of the winners, emit in emission order. Finding
+//! their gates ([`gates`]), make their commands, use the gates of the winners, emit in emission order. Finding
 //! rules ([`find`]) knows nothing of gates and emission ([`settle`]), so that an index can stand in front of it.
 //!
 //! A rule whose condition or command fails does not fire and disturbs no other. Nothing is allocated for an event that fires
 //! nothing, once the scratch memory has grown.
 
+mod answer;
 mod counters;
 mod emit;
 mod explain;
 mod find;
+mod gates;
 mod key;
 mod lets;
 mod settle;
@@ -23,7 +25,7 @@ pub use explain::{Explanation, GateAnswer, explain};
 
 use crate::expr::{EvalError, LetValue, Scope, Scratch};
 use crate::outcome::{Outputs, Reason, Verdict};
-use crate::rule_set::{Partition, RuleSet};
+use crate::rule_set::{Arm, Partition, RuleSet};
 use crate::state::{State, Touch};
 use counters::Counters;
 
@@ -36,6 +38,8 @@ pub struct Evaluator {
     lets: Vec<LetValue>,
     found: Vec<Found>,
     pending: Vec<Command>,
+    /// Groups of which a rule fired for this event.
+    won: Vec<gates::Won>,
     keys: KeyBytes,
     body: String,
     counters: Counters,
@@ -65,6 +69,8 @@ struct Case<'a> {
     time: UnixMillis,
     /// Whether it came too late to feed or read windows.
     late: bool,
+    /// The variation of the rule at hand, from its gates on.
+    arm: Option<&'a Arm>,
 }
 
 impl Evaluator {
@@ -99,7 +105,7 @@ impl Evaluator {
         let mut slots = recycle(std::mem::take(&mut self.slots));
         let verdict = match partition.extractor.extract(&event.payload, &mut slots) {
             Ok(()) => {
-                let case = Case { set, partition, event, slots: &slots, time, late };
+                let case = Case { set, partition, event, slots: &slots, time, late, arm: None };
                 self.evaluate_case(case, state, out)
             }
             Err(_) => {
@@ -151,7 +157,9 @@ impl<'a> Case<'a> {
 
     fn scope(&self, lets: &'a [LetValue], scratch: &'a Scratch) -> Scope<'a> {
         let paths = self.partition.extractor.slots();
-        Scope::new(&self.set.pools, self.event, self.slots, paths, lets, scratch)
+        let mut scope = Scope::new(&self.set.pools, self.event, self.slots, paths, lets, scratch);
+        scope.arm = self.arm;
+        scope
     }
 }
 

@@ -5,7 +5,7 @@ use edge_event::CommandId;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::expr::{EvalError, Value};
-use crate::ir::{Aggregate, DefinitionIr, DefinitionKind, FeedIr, KeyType, Scope, Window};
+use crate::ir::{ALL, Aggregate, DefinitionIr, DefinitionKind, FeedIr, KeyType, Scope, Window};
 
 /// The name under which a definition's cells are kept: a hash over package, name, kind and the typed shape of the key.
 ///
@@ -29,10 +29,12 @@ pub fn stable_id(package: &str, definition: &DefinitionIr) -> u64 {
         }
         DefinitionKind::Once { .. } => bytes.push(2),
         DefinitionKind::Cooldown { .. } => bytes.push(3),
+        DefinitionKind::Rate { .. } => bytes.push(16),
     }
     bytes.push(match definition.scope {
         Scope::Player => 1,
         Scope::Shard => 2,
+        Scope::Region => 3,
     });
     bytes.extend(definition.key_types.iter().map(|t| *t as u8));
     xxh3_64(&bytes)
@@ -133,6 +135,17 @@ pub(crate) fn key_hash(canonical: &[u8]) -> u128 {
 /// The short name of one value's canonical bytes, where values are counted.
 pub(crate) fn value_hash(canonical: &[u8]) -> u64 {
     xxh3_64(canonical)
+}
+
+/// Which of the 100,000 buckets a key falls into: xxh3-64 of the salt, a zero byte and the key. Anybody can compute
+/// it; `rules/docs/rollout-vectors.txt` has examples.
+pub fn bucket(salt: &str, key: &str) -> u32 {
+    bucket_of(&[salt.as_bytes(), &[0], key.as_bytes()].concat())
+}
+
+/// As [`bucket`], of salt, zero byte and key together.
+pub(crate) fn bucket_of(salt_and_key: &[u8]) -> u32 {
+    (xxh3_64(salt_and_key) % u64::from(ALL)) as u32
 }
 
 /// What a command id is made from.

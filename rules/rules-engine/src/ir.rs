@@ -9,12 +9,19 @@
 
 mod codec;
 mod feed;
+mod gate;
+mod zone;
 
 use edge_event::{EventTypeId, Priority};
 use serde::{Deserialize, Serialize};
 
 pub use codec::DecodeError;
 pub use feed::{Aggregate, FeedIr, Operand, ScalarType, Window};
+pub use gate::{
+    ALL, ArmIr, CalendarIr, DaysIr, GroupIr, RateLimitIr, RegionsIr, RolloutIr, ScheduleIr, VariationIr, WeekSpanIr,
+    ZoneRef,
+};
+pub use zone::{JumpIr, ZoneIr};
 
 /// The version of this layout. Stands first in the encoded bytes.
 pub const IR_FORMAT: u16 = 1;
@@ -53,6 +60,30 @@ pub mod limits {
     pub const MAX_SPAN_MS: u64 = 400 * 24 * 60 * 60 * 1_000;
     /// Longest lateness: 10 minutes.
     pub const MAX_LATENESS_MS: u32 = 10 * 60 * 1_000;
+    /// Time zones of one set.
+    pub const MAX_ZONES: usize = 1_024;
+    /// Jumps of one time zone.
+    pub const MAX_JUMPS: usize = 1_024;
+    /// What a clock may be ahead of UTC or behind it: 18 hours, in seconds.
+    pub const MAX_OFFSET_S: i32 = 18 * 3_600;
+    /// Pieces of a week of one schedule.
+    pub const MAX_WEEKLY: usize = 64;
+    /// Calendars that one schedule excepts.
+    pub const MAX_EXCEPT: usize = 16;
+    /// Spans of days of one calendar.
+    pub const MAX_CALENDAR_DAYS: usize = 4_096;
+    /// Regions of one table of zones.
+    pub const MAX_REGIONS: usize = 1_024;
+    /// Variations of one rule.
+    pub const MAX_VARIATIONS: usize = 16;
+    /// Arms of one variation.
+    pub const MAX_ARMS: usize = 16;
+    /// Parameters that one arm changes.
+    pub const MAX_ARM_PARAMS: usize = 64;
+    /// Passages of one period of a rate limit, and its burst.
+    pub const MAX_RATE: u32 = 1_000_000;
+    /// Rules and workflows that a rule depends on.
+    pub const MAX_DEPENDENCIES: usize = 64;
     /// Canonical JSON body of one command.
     pub const MAX_BODY_BYTES: usize = 16 * 1024;
     /// A workflow's id.
@@ -95,6 +126,14 @@ pub struct RuleSetIr {
     pub sets: Vec<SetIr>,
     /// Pool of regular expressions, linear-time syntax of the crate `regex`.
     pub regexes: Vec<String>,
+    /// Time zones that anything of the set refers to.
+    pub zones: Vec<ZoneIr>,
+    /// Tables of the regions' time zones.
+    pub regions: Vec<RegionsIr>,
+    /// `calendars`.
+    pub calendars: Vec<CalendarIr>,
+    /// Exclusive groups of rules.
+    pub groups: Vec<GroupIr>,
     /// All state that rules feed, read or gate on.
     pub definitions: Vec<DefinitionIr>,
     /// The rules, in any order; the engine orders them by falling precedence, then package, then id.
@@ -297,6 +336,8 @@ pub enum Var {
     TokenRegion,
     /// `token.segments`, list(string).
     TokenSegments,
+    /// `variation`, string: the name of the arm that was chosen, empty where none was. Only in actions.
+    Variation,
 }
 
 /// Operators with one operand.
@@ -489,6 +530,15 @@ pub enum DefinitionKind {
         /// For how long.
         duration_ms: u64,
     },
+    /// A gate that lets `count` through in each period on average, and `burst` at once.
+    Rate {
+        /// `1..=MAX_RATE`.
+        count: u32,
+        /// Length of the period.
+        period_ms: u64,
+        /// `1..=MAX_RATE`.
+        burst: u32,
+    },
 }
 
 /// Who shares a cell.
@@ -498,6 +548,8 @@ pub enum Scope {
     Player,
     /// All players of a shard: approximate, as each shard counts for itself.
     Shard,
+    /// All players of a node: approximate, as each of its shards has an equal part of the limit. Only of `Rate`.
+    Region,
 }
 
 /// Type of a key's part. Doubles, lists, maps and messages are no keys.
@@ -540,6 +592,10 @@ pub struct RuleIr {
     pub doc: String,
     /// Whom to ask.
     pub owner: String,
+    /// Whom to call when it does harm; empty: the owner.
+    pub contact: String,
+    /// `rule`, `package/rule` or `workflow.Type`: what it cannot do without.
+    pub depends_on: Vec<String>,
     /// Free words.
     pub tags: Vec<String>,
     /// The trigger.
@@ -549,10 +605,20 @@ pub struct RuleIr {
     pub when: Option<ExprIr>,
     /// Feeds it reads.
     pub lets: Vec<LetIr>,
+    /// When it is active; absent: always.
+    pub active: Option<ScheduleIr>,
+    /// The first whose condition holds is chosen; where none is, the actions read the parameters as they are.
+    pub variations: Vec<VariationIr>,
+    /// For whom; absent: for everybody.
+    pub rollout: Option<RolloutIr>,
     /// The `once` gate.
     pub once: Option<GateIr>,
     /// The `cooldown` gate.
     pub cooldown: Option<GateIr>,
+    /// The group that it is a member of (index).
+    pub group: Option<u16>,
+    /// How often.
+    pub rate_limit: Option<RateLimitIr>,
     /// Higher goes first; rules of one precedence go by package, then id.
     pub precedence: i32,
     /// Whether it orders or only records what it would have ordered.
@@ -579,7 +645,7 @@ pub struct LetIr {
 /// A gate of a rule. A gate's definition belongs to one rule.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct GateIr {
-    /// A `Once` or `Cooldown` definition (index).
+    /// A `Once`, `Cooldown` or `Rate` definition (index).
     pub definition: u32,
     /// The key's parts over the triggering event.
     pub key: Vec<ExprIr>,
@@ -669,6 +735,14 @@ impl ExprIr {
     /// The root's index.
     pub fn root(&self) -> Option<u32> {
         self.nodes.len().checked_sub(1).map(|i| i as u32)
+    }
+}
+
+impl RuleIr {
+    /// Its gates that keep cells, in the order in which they are asked.
+    pub fn cells(&self) -> impl Iterator<Item = &GateIr> {
+        let limits = self.rate_limit.iter().flat_map(|limit| [Some(&limit.limit), limit.per_player.as_ref()]);
+        [self.once.as_ref(), self.cooldown.as_ref()].into_iter().chain(limits).flatten()
     }
 }
 

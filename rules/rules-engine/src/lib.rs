@@ -26,11 +26,13 @@ mod json;
 mod load;
 mod outcome;
 mod rule_set;
+mod schedule;
 mod state;
+pub mod zone;
 
 pub use evaluator::{Evaluator, EvaluatorCounters, Explanation, GateAnswer, RuleCounters, explain};
 pub use expr::EvalError;
-pub use identity::stable_id;
+pub use identity::{bucket, stable_id};
 pub use load::LoadError;
 pub use outcome::{Outputs, REASONS, Reason, RuleIndex, Verdict, WorstCase};
 pub use rule_set::{RuleInfo, RuleSet};

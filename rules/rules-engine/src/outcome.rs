@@ -23,10 +23,20 @@ pub enum Reason {
     Error = 4,
     /// The gate's table is full, so its use could not be recorded; or the event's record is, by rules before this one.
     Capacity = 5,
+    /// It is not active now.
+    Active = 6,
+    /// The variation that was chosen holds it back.
+    Variation = 7,
+    /// Its `rollout` does not let this key through.
+    Rollout = 8,
+    /// Another rule of its group fired for this event.
+    Group = 9,
+    /// It fired too often.
+    RateLimit = 10,
 }
 
 /// How many [`Reason`]s there are.
-pub const REASONS: usize = 6;
+pub const REASONS: usize = 11;
 
 /// Where an event ends in the ledger: the first that fits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -99,8 +109,19 @@ impl Outputs {
 
 impl Reason {
     /// All of them, in order of their numbers.
-    pub const ALL: [Reason; REASONS] =
-        [Reason::Once, Reason::Cooldown, Reason::Late, Reason::Shadow, Reason::Error, Reason::Capacity];
+    pub const ALL: [Reason; REASONS] = [
+        Reason::Once,
+        Reason::Cooldown,
+        Reason::Late,
+        Reason::Shadow,
+        Reason::Error,
+        Reason::Capacity,
+        Reason::Active,
+        Reason::Variation,
+        Reason::Rollout,
+        Reason::Group,
+        Reason::RateLimit,
+    ];
 
     /// A stable lower-case word: metric label, and what a test's `expect: { none: … }` names.
     pub const fn word(self) -> &'static str {
@@ -111,6 +132,11 @@ impl Reason {
             Reason::Shadow => "shadow",
             Reason::Error => "error",
             Reason::Capacity => "capacity",
+            Reason::Active => "active",
+            Reason::Variation => "variation",
+            Reason::Rollout => "rollout",
+            Reason::Group => "group",
+            Reason::RateLimit => "rate_limit",
         }
     }
 }

@@ -12,9 +12,11 @@ use rules_catalogue::{Catalogue, Extractor};
 
 use crate::compact::Test;
 use crate::expr::{Pools, Program};
-use crate::ir::{Mode, Scope};
+use crate::ir::{CalendarIr, ConstIr, Mode, RegionsIr, Scope};
 use crate::outcome::{RuleIndex, WorstCase};
-use crate::state::{Bounds, Gathering, Layout, Span};
+use crate::schedule::Schedule;
+use crate::state::{Bounds, Gathering, Layout, Rate, Span};
+use crate::zone::Zone;
 
 /// See the file's head. Made by [`RuleSet::load`].
 pub struct RuleSet {
@@ -24,6 +26,11 @@ pub struct RuleSet {
     pub(crate) lateness_ms: u32,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) pools: Pools,
+    pub(crate) zones: Vec<Zone>,
+    pub(crate) regions: Vec<RegionsIr>,
+    pub(crate) calendars: Vec<CalendarIr>,
+    /// Names of the groups.
+    pub(crate) groups: Vec<String>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) partitions: Vec<Partition>,
@@ -46,6 +53,10 @@ pub struct RuleInfo {
     pub doc: String,
     /// Whom to ask.
     pub owner: String,
+    /// Whom to call when it does harm; empty: the owner.
+    pub contact: String,
+    /// What it cannot do without: `rule`, `package/rule` or `workflow.Type`.
+    pub depends_on: Vec<String>,
     /// Free words.
     pub tags: Vec<String>,
     /// Live or shadow.
@@ -74,6 +85,7 @@ pub(crate) enum Kind {
     Feed { gathering: Gathering, span: Span },
     Once { generation: u32, period_ms: Option<u64> },
     Cooldown { duration_ms: u64 },
+    Rate { count: u32, period_ms: u64, burst: u32 },
 }
 
 /// What happens on one event type.
@@ -107,8 +119,14 @@ pub(crate) struct Rule {
     pub(crate) info: RuleInfo,
     pub(crate) when: Option<When>,
     pub(crate) lets: Vec<Let>,
+    pub(crate) active: Option<Schedule>,
+    pub(crate) variations: Vec<Variation>,
+    pub(crate) rollout: Option<Rollout>,
     pub(crate) once: Option<Gate>,
     pub(crate) cooldown: Option<Gate>,
+    /// A group of [`RuleSet::groups`].
+    pub(crate) group: Option<u16>,
+    pub(crate) limits: Limits,
     pub(crate) actions: Vec<Action>,
 }
 
@@ -129,6 +147,37 @@ pub(crate) struct Let {
     pub(crate) key: Vec<Program>,
     /// A constant: what is read where the window is empty.
     pub(crate) default: Option<u32>,
+}
+
+/// As [`ir::RolloutIr`](crate::ir::RolloutIr), checked.
+pub(crate) struct Rollout {
+    pub(crate) share: u32,
+    pub(crate) salt: String,
+    pub(crate) key: Vec<Program>,
+}
+
+/// As [`ir::VariationIr`](crate::ir::VariationIr), checked.
+pub(crate) struct Variation {
+    pub(crate) when: Option<Program>,
+    pub(crate) salt: String,
+    pub(crate) key: Vec<Program>,
+    pub(crate) arms: Vec<Arm>,
+}
+
+/// What is chosen of a variation.
+pub(crate) struct Arm {
+    pub(crate) name: String,
+    pub(crate) share: u32,
+    /// Rising by the parameter.
+    pub(crate) params: Vec<(u16, ConstIr)>,
+    pub(crate) holds_back: bool,
+}
+
+/// `rate_limit`: for all who share it, and for each player.
+#[derive(Default)]
+pub(crate) struct Limits {
+    pub(crate) shared: Option<Gate>,
+    pub(crate) per_player: Option<Gate>,
 }
 
 pub(crate) struct Gate {
@@ -214,6 +263,16 @@ impl RuleSet {
         })
     }
 
+    /// The time zones that it brought along, in the order of the intermediate form.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// The name of the exclusive group that a rule is a member of, with its package: `eu.retention/rewards`.
+    pub fn group_of(&self, at: RuleIndex) -> Option<&str> {
+        self.rules[at.0 as usize].group.map(|group| self.groups[usize::from(group)].as_str())
+    }
+
     /// Names of the definitions with the stable ids under which their cells are kept.
     pub fn definition_names(&self) -> impl Iterator<Item = (u64, &str)> {
         self.definitions.iter().map(|d| (d.id, d.name.as_str()))
@@ -236,6 +295,13 @@ impl RuleSet {
     }
 }
 
+impl Rule {
+    /// Its gates that keep cells, in the order in which they are asked.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Gate> {
+        [&self.once, &self.cooldown, &self.limits.shared, &self.limits.per_player].into_iter().flatten()
+    }
+}
+
 impl Definition {
     /// The period of a `once` gate that a time falls into; 0 where there is only one.
     pub(crate) fn period(&self, time: UnixMillis) -> i64 {
@@ -243,6 +309,12 @@ impl Definition {
             Kind::Once { period_ms: Some(period_ms), .. } => time.0.div_euclid(period_ms as i64),
             _ => 0,
         }
+    }
+
+    /// The part of a rate limit that one of `shards` has.
+    pub(crate) fn rate(&self, shards: u16) -> Option<Rate> {
+        let Kind::Rate { count, period_ms, burst } = self.kind else { return None };
+        Some(Rate::new(count, period_ms, burst, if self.scope == Scope::Region { shards } else { 1 }))
     }
 }
 

@@ -6,8 +6,8 @@ use kit::tree::{Tree, binary, call, comprehension, field, has, int, list, local,
 use kit::{Builder, DIED, HIT, World, gate, let_};
 use proptest::prelude::*;
 use rules_engine::ir::{
-    BinaryOp as B, ComprehensionKind as C, ConstIr, DefinitionKind, ExprIr, Function as F, Node, RuleSetIr,
-    TemplateEntry, Var, limits,
+    BinaryOp as B, ComprehensionKind as C, ConstIr, DefinitionKind, ExprIr, Function as F, JumpIr, Node, RuleSetIr,
+    TemplateEntry, Var, ZoneIr, limits,
 };
 use rules_engine::{LoadError, RuleSet};
 use serde_json::json;
@@ -33,6 +33,11 @@ fn rich() -> Builder {
     rule.once = Some(gate(once));
     rule.cooldown = Some(gate(cooldown));
     b
+}
+
+fn zone(offset_s: i32, jumps: &[(i64, i32)]) -> ZoneIr {
+    let jumps = jumps.iter().map(|(at_s, offset_s)| JumpIr { at_s: *at_s, offset_s: *offset_s }).collect();
+    ZoneIr { name: "Test/Zone".into(), offset_s, jumps }
 }
 
 /// Loads and, where that works, runs.
@@ -99,6 +104,9 @@ fn each_fault_is_named() {
         ("need an id", refused(|b| b.ir.rules[0].actions[0].id = Some(b.expr(&text("x"))))),
         ("regular expression", refused(|b| b.ir.regexes[0] = "(".into())),
         ("regular expression", refused(|b| b.ir.regexes[0] = "(a{1000}){1000}".into())),
+        ("it stands twice", refused(|b| b.ir.zones = vec![zone(0, &[]), zone(0, &[])])),
+        ("do not rise", refused(|b| b.ir.zones = vec![zone(0, &[(5, 0), (5, 3_600)])])),
+        ("set back by more", refused(|b| b.ir.zones = vec![zone(0, &[(0, -3_600), (3_600, 0)])])),
         ("NaN", refused(|b| b.ir.sets[1].items.push(ConstIr::Double(f64::NAN)))),
         (
             "possible are 1 to",

@@ -358,7 +358,7 @@ fn explanations_show_values_and_gates() {
     assert_eq!(e.lets, [("deaths".to_owned(), Ok("1".to_owned()))]);
     assert_eq!(e.conjuncts.iter().map(|(_, holds)| *holds).collect::<Vec<_>>(), [Ok(false), Ok(true), Ok(false)]);
     assert_eq!(e.holds, Ok(false));
-    assert_eq!(e.gates[0].gate, "eu.test/offer/cooldown");
+    assert_eq!(e.gates[0].gate, "cooldown");
     assert_eq!(e.gates[0].answer, Ok(()));
     assert!(e.fields.contains(&("zone".to_owned(), "\"crypt\"".to_owned())));
     let hit = w.event("p1", HIT, 0, &json!({}));

@@ -174,12 +174,12 @@ codes! {
         a number that does not fit into 64 bits.";
 
     ReservedName = "R0301", Error, "a name of `let` that already means something",
-        "`event`, `player`, `conn`, `token`, `params`, `sets`, `trigger` and `region` have their meaning in every expression.";
+        "`event`, `player`, `conn`, `token`, `params`, `sets`, `trigger`, `region` and `variation` have their meaning in expressions.";
     WindowLength = "R0302", Error, "a window that is too short or too long",
         "A window is at least one second and at most 31 days long. Longer memory is what `once` and `cooldown` are for.";
     KeyWithoutPlayer = "R0303", Error, "a key without the player",
         "A player's state lives on the shard that owns the player, so a key must contain `player`: `by: player`, or \
-        `by: [player, event.mode]`. State that players share is not available in this version.";
+        `by: [player, event.mode]`. Players can share nothing but a `rate_limit`.";
     BadKeyPart = "R0304", Error, "something that cannot be part of a key",
         "The parts of `by` are `player` and expressions over `event.*` and `conn.*` that give text, whole numbers, booleans, \
         moments or durations. In a count they are read from the counted event and from the triggering one, so both must have them.";
@@ -214,6 +214,48 @@ codes! {
     LastIsTrigger = "R0314", Warning, "a `last` that always reads the triggering event",
         "A rule sees its windows with the triggering event in them. So the last event of the triggering type is the triggering \
         event, and `event.…` reads the same without keeping anything. With a `where` that leaves it out, `last` reads an older one.";
+
+    EmptySchedule = "R0320", Error, "a schedule that never begins",
+        "`from` is the first day or time at which the rule is active, `until` the day after whose end, or the time at which, it no \
+        longer is. The latter must come after the former.";
+    UnknownZone = "R0321", Error, "no such time zone",
+        "Time zones have the names of the IANA database, spelled exactly: `Europe/Berlin`, `America/Sao_Paulo`, `UTC`. Short names \
+        such as `CET` or `PST` mean different things in different places. The database comes with the compiler, and the tables of \
+        the zones that are used travel with the rules.";
+    UnknownCalendar = "R0322", Error, "a calendar that is not declared",
+        "`except: calendar.NAME` names one of the package's `calendars:`, which are lists of days: \
+        `calendars: { eu_blackout: [2026-12-24..2026-12-26, 2027-01-01] }`.";
+    NoRegions = "R0323", Error, "no table of the regions' time zones",
+        "`tz: region.tz` goes by the clock of the region that the player's token names. A file of the package says which zone that is: \
+        `regions: { others: UTC, eu: Europe/Berlin, br: America/Sao_Paulo }`; `others` is for every region that is not named.";
+    BadSplit = "R0324", Error, "a split that does not divide all players",
+        "The parts of `split` are percentages that are 100 % together, and `params` and `hold_back` beside it name its parts. Who should \
+        see nothing at all is a part, too: `split: { a: 45%, b: 45%, control: 10% }, hold_back: [control]`.";
+    VariationTooLate = "R0325", Error, "a parameter that is read before its variation is chosen",
+        "A variation is chosen after the rule's condition holds, so it can change what the actions read and nothing before. A condition \
+        that differs between players is a rule of its own, with a `rollout`.";
+    VariationUnread = "R0326", Warning, "a parameter of a variation that no action reads",
+        "The variation gives a parameter another value, and nothing that comes after looks at it. Most often a name is misspelled.";
+    SharedLimit = "R0327", Error, "a limit that players share, and that one could use up",
+        "A `rate_limit` whose key lacks the player is shared. It must say how: `scope: shard`, each shard of a node counts for itself, or \
+        `scope: region`, each shard has an equal part of the limit. Both are approximate: players are not spread evenly, and each node \
+        of a region counts for itself. And it must say with `per_player` what one player may take of it in the same time, or one \
+        cheat uses up everybody's. A key with the player needs neither.";
+    ExactShared = "R0328", Error, "an exact limit on what is shared",
+        "What players share is counted by each shard for itself, in memory. `once` and `cooldown` let exactly one through, a limit of \
+        less than ten of a region could not be divided, and what is durable is kept by player. Use a `rate_limit` that may be \
+        approximate, or a key with the player.";
+    LonelyGroup = "R0329", Warning, "a group with nothing to choose between",
+        "Of the rules of a group at most one fires for one event. This rule is alone in its group among the rules on its event type.";
+
+    UnknownDependency = "R0340", Error, "a dependency on something that does not exist",
+        "`depends_on` names rules of the package (`rule`), of another one (`package/rule`), or workflows that some rule starts \
+        (`workflow.Type`). Nothing of it changes what happens; it is checked so that nobody removes what others need.";
+    DependencyCircle = "R0341", Error, "rules and workflows that depend on each other in a circle",
+        "A rule depends on what its `depends_on` names, a workflow on the rules that start it. In a circle none of them could be the \
+        first to be put to service or the last to be taken out of it.";
+    DependencyDisabled = "R0342", Warning, "a dependency that is not enabled",
+        "The rule cannot do without another one, and that one is switched off.";
 
     NoAction = "R0401", Error, "an action that does nothing",
         "Each item of `do` has exactly one of `start_workflow`, `signal_workflow`, `cancel_workflow`, `publish` and `reply`.";
@@ -252,8 +294,7 @@ codes! {
         "It is declared and nothing depends on it; most often a name is misspelled where it was meant to be read. Remove it, or use it.";
 
     NotAvailable = "R0701", Error, "a part of the language that this version does not have",
-        "The full language has more than this version runs: other aggregates and windows, sequences, rate limits, calendars, \
-        variations, rollouts, groups and overlays. Nothing of it is ignored in silence. The reference says what exists now.";
+        "The full language has more than this version runs: other aggregates and windows, and sequences. Nothing of it is ignored in silence. The reference says what exists now.";
 
     UnknownRule = "R0801", Error, "a test names a rule that does not exist",
         "`rule:` and `fires:` of a test name rules of the file's own package.";

@@ -6,7 +6,7 @@
 
 use rules_cel::Type;
 use rules_cel::checked::{Comprehension, Constant, FieldRef, Fold, NodeId, NodeKind};
-use rules_engine::ir::{ComprehensionKind, ConstIr, ExprIr, Function, Node, limits};
+use rules_engine::ir::{ComprehensionKind, ConstIr, ExprIr, Function, Node, Var, limits};
 
 use super::calls::{Lowered, lower_call};
 use super::{Expr, Scope, VARIABLES, whole};
@@ -219,6 +219,9 @@ impl Lowering<'_, '_> {
         }
         if let Some(param) = name.strip_prefix("params.").and_then(|name| self.scope.names.params.get(name)) {
             return Some(self.push(Node::Param(param.index)));
+        }
+        if name == "variation" {
+            return Some(self.push(Node::Var(Var::Variation)));
         }
         // What is left is `event` itself, or `trigger` outside the equalities that became key parts.
         self.not_evaluated(id, "a whole event as a value")

@@ -28,11 +28,11 @@ use rules_cel::{Env, Type};
 use rules_engine::ir::Var;
 
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::source::Span;
-use crate::syntax::Cel;
+use crate::source::{Span, Spanned};
+use crate::syntax::{Bound, Cel};
 
 /// What expressions of one package know besides the event.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Names {
     /// Sets by name, e.g. `zones.hard`.
     pub(crate) sets: BTreeMap<String, SetInfo>,
@@ -41,6 +41,7 @@ pub(crate) struct Names {
 }
 
 /// A set of constants of one type.
+#[derive(Clone)]
 pub(crate) struct SetInfo {
     pub(crate) ty: Type,
     pub(crate) items: Vec<Constant>,
@@ -48,12 +49,17 @@ pub(crate) struct SetInfo {
 }
 
 /// A parameter and what it may become.
+#[derive(Clone)]
 pub(crate) struct ParamInfo {
     /// Index in the rule set.
     pub(crate) index: u16,
     pub(crate) value: Constant,
     /// The largest value that its range allows, for whole numbers.
     pub(crate) highest: Option<i64>,
+    /// The values that its author allows.
+    pub(crate) range: Option<Spanned<(Bound, Bound)>>,
+    /// Whether a region may change it.
+    pub(crate) tunable: bool,
     pub(crate) span: Span,
 }
 

@@ -1,10 +1,10 @@
 //! `by:`: the parts of a key.
 //!
-//! In: a [`KeyDecl`]. Out: its expressions without the player, which every key has and the engine adds. State that is not a
-//! player's own is not available in this version.
+//! In: a [`KeyDecl`]. Out: its expressions without the player, which the engine adds. Keys of limits that players share have no
+//! player; all others must.
 
 use rules_cel::Type;
-use rules_engine::ir::{ExprIr, KeyType, limits};
+use rules_engine::ir::{ExprIr, KeyType, Node, Var, limits};
 
 use super::Building;
 use crate::diagnostic::{Code, Diagnostic};
@@ -23,10 +23,26 @@ pub(crate) struct Key {
 impl Building<'_> {
     /// Compiles a key over the event in scope. `None` where a part is wrong.
     pub(crate) fn key(&mut self, decl: &KeyDecl, scope: Scope<'_>, sum: &mut Sum) -> Option<Key> {
+        let found = self.key_parts(decl, scope, sum);
+        if !decl.parts.iter().any(|part| is_player(&part.text)) {
+            let d = Diagnostic::new(Code::KeyWithoutPlayer, decl.span, "the key lacks the player");
+            self.report
+                .push(d.help("write `by: player`, or `by: [player, …]`; players can share nothing but a `rate_limit`"));
+            return None;
+        }
+        found.map(|(key, _)| key)
+    }
+
+    /// The parts of a key besides the player, and whether it has the player.
+    pub(crate) fn key_parts(&mut self, decl: &KeyDecl, scope: Scope<'_>, sum: &mut Sum) -> Option<(Key, bool)> {
         let mut key = Key::default();
         let mut whole_key = true;
-        let is_player = |text: &str| matches!(text.trim(), "player" | "player.id");
         for part in decl.parts.iter().filter(|part| !is_player(&part.text)) {
+            if part.text.trim() == "region" {
+                key.parts.push(ExprIr { nodes: vec![Node::Var(Var::TokenRegion)] });
+                key.types.push(KeyType::String);
+                continue;
+            }
             let lowered = check(part, scope, self.report).and_then(|expr| {
                 let ty = self.key_type(&expr, whole(part))?;
                 sum.add(&expr, &cost_of(&expr, scope));
@@ -41,19 +57,19 @@ impl Building<'_> {
                 None => whole_key = false,
             }
         }
-        if !decl.parts.iter().any(|part| is_player(&part.text)) {
-            let d = Diagnostic::new(Code::KeyWithoutPlayer, decl.span, "the key lacks the player");
-            self.report.push(
-                d.help("write `by: player`, or `by: [player, …]`; shared state is not available in this version"),
-            );
-            whole_key = false;
-        }
-        if decl.parts.len() > limits::MAX_KEY_PARTS {
+        whole_key &= self.few_parts(decl);
+        let of_player = decl.parts.iter().any(|part| is_player(&part.text));
+        whole_key.then_some((key, of_player))
+    }
+
+    /// Complains about a key with too many parts.
+    pub(crate) fn few_parts(&mut self, decl: &KeyDecl) -> bool {
+        let few = decl.parts.len() <= limits::MAX_KEY_PARTS;
+        if !few {
             let words = format!("the key has {} parts; limit {}", decl.parts.len(), limits::MAX_KEY_PARTS);
             self.report.push(Diagnostic::new(Code::TooLarge, decl.span, words));
-            whole_key = false;
         }
-        whole_key.then_some(key)
+        few
     }
 
     /// Remembers what a client can make up here, for rules that grant something.
@@ -77,6 +93,10 @@ impl Building<'_> {
         let help = "use text, a whole number, a boolean, a moment or a duration; round numbers with `int(…)`";
         self.report.push(Diagnostic::new(Code::BadKeyPart, span, words).help(help));
     }
+}
+
+fn is_player(part: &str) -> bool {
+    matches!(part.trim(), "player" | "player.id")
 }
 
 /// The engine's word for a type that can be part of a key.

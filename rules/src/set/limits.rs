@@ -90,8 +90,13 @@ impl Sum {
 
     /// The cell of a `let` is read.
     pub(crate) fn add_cell(&mut self, span: Span) {
+        self.add_cell_of(span, "reads its cell");
+    }
+
+    /// A cell is read, for a reason in words.
+    pub(crate) fn add_cell_of(&mut self, span: Span, why: &str) {
         self.ns += CELL_NS;
-        self.parts.push(SumPart { span, ns: CELL_NS, why: "reads its cell".to_owned() });
+        self.parts.push(SumPart { span, ns: CELL_NS, why: why.to_owned() });
     }
 
     /// The bound as it is kept for whoever asks.

@@ -4,28 +4,36 @@
 //! have errors, without those rules, so that everything is checked in one go; callers build nothing from a report with errors.
 
 mod action;
+mod depends;
+mod group;
 mod key;
 mod letting;
+mod limit;
 pub(crate) mod limits;
 pub(crate) mod package;
 pub(crate) mod pools;
 mod reading;
 mod rule;
+mod schedule;
+mod share;
 mod state;
+pub(crate) mod tune;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use edge_event::EventTypeId;
 use rules_catalogue::Catalogue;
 use rules_cel::{Env, Type};
-use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, IR_FORMAT, ParamIr, RuleIr, RuleSetIr};
+use rules_engine::ir::{DEFAULT_LATENESS_MS, DefinitionIr, GroupIr, IR_FORMAT, ParamIr, RuleIr, RuleSetIr};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{CatalogueTypes, Names, VARIABLES, const_ir, variable_type};
 use crate::source::Span;
+use crate::zones::Zones;
 use limits::Priced;
 use package::Package;
 use pools::Pools;
+use schedule::Timetable;
 
 /// Whose rules they are and which revision this is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +48,9 @@ pub struct Identity {
 pub(crate) struct Building<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) pools: Pools,
+    pub(crate) zones: Zones,
+    pub(crate) timetable: Timetable,
+    pub(crate) groups: Vec<GroupIr>,
     pub(crate) definitions: Vec<DefinitionIr>,
     pub(crate) rules: Vec<RuleIr>,
     /// Nanoseconds of rules that every event of a type must be tried against, and the most costly of them.
@@ -72,6 +83,9 @@ pub(crate) fn compile(
     let mut building = Building {
         catalogue,
         pools: Pools::default(),
+        zones: Zones::default(),
+        timetable: Timetable::default(),
+        groups: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
         unindexed: BTreeMap::new(),
@@ -83,6 +97,7 @@ pub(crate) fn compile(
     for (index, package) in packages.iter().enumerate() {
         building.package(index as u16, package);
     }
+    building.check_dependencies(packages);
     building.check_types();
     let params = packages.iter().enumerate().flat_map(|(index, package)| params_of(index as u16, package));
     let mut params: Vec<(u16, ParamIr)> = params.collect();
@@ -99,6 +114,10 @@ pub(crate) fn compile(
         params: params.into_iter().map(|(_, param)| param).collect(),
         sets: building.pools.sets,
         regexes: building.pools.regexes,
+        zones: building.zones.into_ir(),
+        regions: building.timetable.regions,
+        calendars: building.timetable.calendars,
+        groups: building.groups,
         definitions: building.definitions,
         rules: building.rules,
     };
@@ -114,12 +133,14 @@ fn params_of<'a>(index: u16, package: &'a Package<'_>) -> impl Iterator<Item = (
 impl Building<'_> {
     fn package(&mut self, index: u16, package: &Package<'_>) {
         self.pools.enter(&package.name);
+        self.timetable.enter();
         let types = CatalogueTypes(self.catalogue);
         let env = environment(&types, &package.names, self.catalogue);
         let mut used = BTreeSet::new();
         for (decl, owner) in &package.rules {
             self.rule(index, package, &env, decl, owner, &mut used);
         }
+        self.lonely(package);
         self.unused(package, &used);
     }
 
@@ -134,6 +155,17 @@ impl Building<'_> {
                 let words = format!("no rule reads parameter `{name}`");
                 self.report.push(Diagnostic::new(Code::Unused, param.span, words).help("remove it, or use it"));
             }
+        }
+        let calendars: Vec<&str> = self.timetable.used_calendars().collect();
+        let unused = package.calendars.iter().filter(|decl| !calendars.contains(&decl.name.value.as_str()));
+        for decl in unused {
+            let words = format!("no rule reads calendar `{}`", decl.name.value);
+            self.report.push(Diagnostic::new(Code::Unused, decl.name.span, words).help("remove it, or use it"));
+        }
+        if let Some(regions) = package.regions.filter(|_| !self.timetable.uses_regions()) {
+            let words = "no rule goes by the regions' time zones";
+            let d = Diagnostic::new(Code::Unused, regions.span, words);
+            self.report.push(d.help("remove `regions`, or write `tz: region.tz` in an `active`"));
         }
         for (name, set) in &package.names.sets {
             if !used.contains(name) && !used.contains(&format!("sets.{name}")) {

@@ -13,7 +13,9 @@ use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::expr::{Names, ParamInfo, SetInfo};
 use crate::source::{FileId, Sources, Span, Spanned};
 use crate::suggest::nearest;
-use crate::syntax::{Head, Literal, ParamDecl, ParamValue, RuleDecl, RuleFile, SetDecl, TestDecl};
+use crate::syntax::{
+    CalendarDecl, Head, Literal, ParamDecl, ParamValue, RegionsDecl, RuleDecl, RuleFile, SetDecl, TestDecl,
+};
 
 /// A file and where it stands.
 pub(crate) struct ParsedFile {
@@ -28,6 +30,8 @@ pub(crate) struct Package<'a> {
     /// Rules with the owner of their file, in the order of files and lines.
     pub(crate) rules: Vec<(&'a RuleDecl, &'a str)>,
     pub(crate) tests: Vec<&'a TestDecl>,
+    pub(crate) calendars: Vec<&'a CalendarDecl>,
+    pub(crate) regions: Option<&'a RegionsDecl>,
 }
 
 /// Sorts files into packages and resolves what they share. Parameters are numbered through all packages.
@@ -55,10 +59,24 @@ pub(crate) fn gather<'a>(
             parts.iter().flat_map(|(p, head)| p.file.rules.iter().map(|r| (r, head.owner.value.as_str()))).collect();
         let tests: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.tests).collect();
         unique(rules.iter().map(|(r, _)| &r.id), Code::DuplicateRule, "rule", report);
+        let calendars: Vec<_> = parts.iter().flat_map(|(p, _)| &p.file.calendars).collect();
+        let regions: Vec<_> = parts.iter().filter_map(|(p, _)| p.file.regions.as_ref()).collect();
         unique(tests.iter().map(|t| &t.name), Code::DuplicateName, "test", report);
-        Package { name: (*name).to_owned(), names, rules, tests }
+        unique(calendars.iter().map(|c| &c.name), Code::DuplicateName, "calendar", report);
+        one_table(&regions, report);
+        let regions = regions.first().copied();
+        Package { name: (*name).to_owned(), names, rules, tests, calendars, regions }
     };
     by_name.iter().map(package).collect()
+}
+
+/// A package has one table of regions.
+fn one_table(regions: &[&RegionsDecl], report: &mut Report) {
+    let [first, more @ ..] = regions else { return };
+    for second in more {
+        let d = Diagnostic::new(Code::DuplicateName, second.span, "the package declares `regions` twice");
+        report.push(d.also(first.span, "first here").help("put all regions into one table"));
+    }
 }
 
 fn check_catalogue(head: &Head, catalogue: &Catalogue, report: &mut Report) {
@@ -142,7 +160,8 @@ fn resolve_params<'a>(
         *next += 1;
         let highest = param.range.as_ref().map(|range| range.value.1.map_or(i64::MAX, |high| high as i64));
         let value = param_constant(&param.value.value);
-        out.insert(param.name.value.clone(), ParamInfo { index, value, highest, span: param.name.span });
+        let (range, tunable, span) = (param.range.clone(), param.tunable, param.name.span);
+        out.insert(param.name.value.clone(), ParamInfo { index, value, highest, range, tunable, span });
     }
     out
 }

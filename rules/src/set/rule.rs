@@ -25,6 +25,7 @@ use crate::suggest::nearest;
 use crate::syntax::{Cel, RuleDecl};
 
 /// A rule whose triggering event is known.
+#[derive(Clone, Copy)]
 pub(crate) struct Triggered<'a> {
     pub(crate) decl: &'a RuleDecl,
     /// Index of the package.
@@ -34,7 +35,7 @@ pub(crate) struct Triggered<'a> {
     pub(crate) package_env: &'a Env<'a>,
     /// The event and nothing of `let`.
     pub(crate) event_env: &'a Env<'a>,
-    /// The rule's own scope, `let` included.
+    /// The rule's own scope, `let` included; while actions are compiled, that of the actions.
     pub(crate) scope: Scope<'a>,
     /// Names of sets, parameters and the like that its expressions read.
     pub(crate) used: &'a RefCell<BTreeSet<String>>,
@@ -77,22 +78,31 @@ impl Building<'_> {
         let mut sum = Sum::default();
         let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, &rule, &mut sum)).collect();
         let rule_env = with_lets(&event_env, decl, &lets);
+        let mut action_env = rule_env.child();
+        if decl.broken_variations {
+            action_env.variable("variation", Type::Error);
+        } else if !decl.variations.is_empty() {
+            action_env.variable("variation", Type::String);
+        }
         let names: Vec<String> = decl.lets.iter().map(|l| l.name.value.clone()).collect();
         let rule = Triggered { scope: Scope { env: &rule_env, lets: &names, ..scope }, ..rule };
-        if let Some(ir) = self.parts(&rule, owner, lets.into_iter().collect(), sum) {
+        let acting = Triggered { scope: Scope { env: &action_env, ..rule.scope }, ..rule };
+        if let Some(ir) = self.parts(&rule, &acting, package, owner, (lets.into_iter().collect(), sum)) {
             self.pools.event(event.id);
             self.rules.push(ir);
         }
         used.append(&mut reads.borrow_mut());
     }
 
-    /// Compiles what stands around `let`; `lets` is `None` where one of its clauses is wrong.
+    /// Compiles what stands around `let`, whose clauses (`None` where one is wrong) and their cost are given; `acting` is the rule as
+    /// its actions see it.
     fn parts<'a>(
         &mut self,
         rule: &Triggered<'a>,
+        acting: &Triggered<'a>,
+        package: &Package<'_>,
         owner: &str,
-        lets: Option<Vec<Letting>>,
-        mut sum: Sum,
+        (lets, mut sum): (Option<Vec<Letting>>, Sum),
     ) -> Option<RuleIr> {
         let decl = rule.decl;
         let mut commands_sum = Sum::default();
@@ -102,9 +112,18 @@ impl Building<'_> {
             Some(cel) => self.condition(cel, rule, &mut sum, &mut seen).map(Some),
         };
         let indexable = seen.iter().any(|(expr, _)| is_indexable(expr));
+        let active = decl.active.as_ref().map(|active| self.active(active, package));
+        let variations = self.variations(&decl.variations, rule, &mut sum, &mut seen);
+        let rollout = decl.rollout.as_ref().map(|rollout| self.rollout(rollout, rule, &mut sum));
         let once = decl.once.as_ref().map(|once| self.once(once, rule, &mut sum));
         let cooldown = decl.cooldown.as_ref().map(|cooldown| self.cooldown(cooldown, rule, &mut sum));
-        let actions: Vec<_> = decl.actions.iter().map(|a| self.action(a, rule, &mut commands_sum, &mut seen)).collect();
+        let group = decl.group.as_ref().map(|group| self.group(group, rule));
+        let rate_limit = decl.rate_limit.as_ref().map(|limit| self.rate_limit(limit, rule, &mut sum));
+        let mut said: Seen<'a> = Vec::new();
+        let actions: Vec<_> =
+            decl.actions.iter().map(|a| self.action(a, acting, &mut commands_sum, &mut said)).collect();
+        self.check_varied(rule, &seen, &said);
+        seen.append(&mut said);
         for (expr, _) in &seen {
             rule.used.borrow_mut().extend(variables(expr));
         }
@@ -114,18 +133,27 @@ impl Building<'_> {
         self.check_granting(rule, &seen);
         self.check_cost(rule, &sum, &commands_sum, indexable);
         let (once, cooldown) = (all_or_none(once)?, all_or_none(cooldown)?);
+        let (active, rollout) = (all_or_none(active)?, all_or_none(rollout)?);
+        let (group, rate_limit) = (all_or_none(group)?, all_or_none(rate_limit)?);
         let actions = actions.into_iter().collect::<Option<Vec<_>>>()?;
         let ir = RuleIr {
             id: decl.id.value.clone(),
             package: rule.package,
             doc: decl.doc.clone().unwrap_or_default(),
             owner: decl.owner.as_ref().map_or(owner, |o| o.value.as_str()).to_owned(),
+            contact: decl.contact.as_ref().map(|c| c.value.clone()).unwrap_or_default(),
+            depends_on: decl.depends_on.iter().map(|name| name.value.clone()).collect(),
             tags: decl.tags.iter().map(|t| t.value.clone()).collect(),
             on: rule.scope.event.id,
             when: when?,
             lets: lets?.into_iter().map(|letting| letting.ir).collect(),
+            active,
+            variations: variations?,
+            rollout,
             once,
             cooldown,
+            group,
+            rate_limit,
             precedence: decl.precedence.value,
             mode: if decl.shadow { Mode::Shadow } else { Mode::Live },
             enabled: decl.enabled,

@@ -52,6 +52,16 @@ impl Reader<'_> {
         {
             out.sets = self.sets(node);
         }
+        if let Some(node) = fields.get("calendars")
+            && self.belongs("calendars", key_span(root, "calendars"), rules_file)
+        {
+            out.calendars = self.calendars(node);
+        }
+        if let Some(node) = fields.get("regions")
+            && self.belongs("regions", key_span(root, "regions"), rules_file)
+        {
+            out.regions = self.regions(node);
+        }
         if let Some(node) = fields.get("rules")
             && self.belongs("rules", key_span(root, "rules"), rules_file)
         {
@@ -64,7 +74,6 @@ impl Reader<'_> {
             let items = self.bounded(node, "tests", MAX_TESTS_PER_FILE);
             out.tests = items.iter().filter_map(|item| self.test(item)).collect();
         }
-        fields.not_yet(self, &["overlay", "calendars", "personas", "groups"]);
         fields.finish(self);
         out
     }

@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
-const LATER: [&str; 2] = ["scope", "ttl"];
+const LATER: [&str; 1] = ["ttl"];
 
 impl Reader<'_> {
     pub(super) fn once(&mut self, node: &Node) -> Option<OnceDecl> {
@@ -34,6 +34,7 @@ impl Reader<'_> {
                 d.help("a dropped key would fire again; leave `evict` out: `once` refuses new keys at `max_keys`"),
             );
         }
+        self.no_scope(&mut fields, "`once`");
         fields.not_yet(self, &LATER);
         fields.finish(self);
         let generation = generation.map_or(Spanned::new(0, node.span), |g| Spanned::new(g.value as u32, g.span));
@@ -53,10 +54,22 @@ impl Reader<'_> {
         let durable = fields.get("durable").and_then(|n| self.switch(n, "`durable`"));
         let max_keys = fields.get("max_keys").and_then(|n| self.max_keys(n));
         let deny = fields.get("evict").and_then(|n| self.evict(n));
+        self.no_scope(&mut fields, "`cooldown`");
         fields.not_yet(self, &LATER);
         fields.finish(self);
         let durable = durable.unwrap_or(false);
         Some(CooldownDecl { span: node.span, by: by?, duration_ms: duration_ms?, durable, max_keys, deny })
+    }
+
+    /// What must hold to the letter cannot be shared by shards that each know a part.
+    fn no_scope(&mut self, fields: &mut Fields<'_>, what: &str) {
+        if let Some(node) = fields.take("scope") {
+            let words = format!("{what} is exact, and what players share is counted by each shard for itself");
+            let d = Diagnostic::new(Code::ExactShared, node.span, words);
+            self.push(d.help(
+                "leave `scope` out and put `player` into `by`, or use `rate_limit` with `scope` and `per_player`",
+            ));
+        }
     }
 
     /// `for: 24h`, or a bare `24h` among the keys.

@@ -24,7 +24,7 @@ const MAX_DISTINCT: i64 = rules_engine::ir::limits::MAX_DISTINCT as i64;
 const WINDOWS: [&str; 3] = ["within", "session", "tumbling"];
 
 /// Names that expressions already know.
-const RESERVED: [&str; 8] = ["event", "player", "conn", "token", "params", "sets", "trigger", "region"];
+const RESERVED: [&str; 9] = ["event", "player", "conn", "token", "params", "sets", "trigger", "region", "variation"];
 
 impl Reader<'_> {
     /// The clauses that could be read, and the names of those that could not.

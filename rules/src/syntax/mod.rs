@@ -9,13 +9,20 @@ mod file;
 mod gate;
 mod head;
 mod letting;
+mod limit;
 mod reader;
 mod rule;
 mod scalar;
+mod schedule;
+mod share;
 mod test;
+mod week;
 
 pub use file::read;
+pub use limit::{GroupDecl, RateDecl, RateLimitDecl, ScopeDecl};
 pub(crate) use scalar::parse_duration_ms;
+pub use schedule::{ActiveDecl, CalendarDecl, RegionsDecl, ZoneDecl};
+pub use share::{ArmDecl, ParamValues, RolloutDecl, VariationDecl};
 
 use edge_event::Priority;
 
@@ -33,6 +40,10 @@ pub struct RuleFile {
     pub sets: Vec<SetDecl>,
     /// `params:`
     pub params: Vec<ParamDecl>,
+    /// `calendars:`
+    pub calendars: Vec<CalendarDecl>,
+    /// `regions:`
+    pub regions: Option<RegionsDecl>,
     /// `rules:`
     pub rules: Vec<RuleDecl>,
     /// `tests:`
@@ -125,6 +136,10 @@ pub struct RuleDecl {
     pub doc: Option<String>,
     /// Overrides the file's owner.
     pub owner: Option<Spanned<String>>,
+    /// Whom to call when it does harm.
+    pub contact: Option<Spanned<String>>,
+    /// Rules and workflows that it cannot do without.
+    pub depends_on: Vec<Spanned<String>>,
     /// Free words.
     pub tags: Vec<Spanned<String>>,
     /// The event type.
@@ -133,10 +148,20 @@ pub struct RuleDecl {
     pub lets: Vec<LetDecl>,
     /// The condition; absent: always.
     pub when: Option<Cel>,
+    /// When it is active.
+    pub active: Option<ActiveDecl>,
+    /// Ways in which it may go.
+    pub variations: Vec<VariationDecl>,
+    /// For how many.
+    pub rollout: Option<RolloutDecl>,
     /// At most once.
     pub once: Option<OnceDecl>,
     /// Not again for a while.
     pub cooldown: Option<CooldownDecl>,
+    /// At most one rule of these for one event.
+    pub group: Option<GroupDecl>,
+    /// Not too often.
+    pub rate_limit: Option<RateLimitDecl>,
     /// Higher goes first.
     pub precedence: Spanned<i32>,
     /// Evaluates, orders nothing.
@@ -149,6 +174,8 @@ pub struct RuleDecl {
     pub broken: bool,
     /// Names of `let` whose clause could not be read.
     pub broken_lets: Vec<String>,
+    /// `variations` could not be read.
+    pub broken_variations: bool,
 }
 
 /// Text of an expression, and where each of its characters stands.
@@ -337,6 +364,8 @@ pub struct TestDecl {
     pub name: Spanned<String>,
     /// Only this rule is looked at; absent: all of the file's package.
     pub rule: Option<Spanned<String>>,
+    /// `given.start`, milliseconds since 1970.
+    pub start_ms: Option<i64>,
     /// `given.conn`, before anybody looked at what the names mean.
     pub conn: Vec<(Spanned<String>, crate::yaml::Node)>,
     /// `given.params`

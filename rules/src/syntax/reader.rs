@@ -107,6 +107,13 @@ impl<'n> Fields<'n> {
         Some(&entries[index].value)
     }
 
+    /// As [`Fields::get`], for a key that has no place here and so is not named among those that have.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+        let found = self.get(key);
+        self.asked.pop();
+        found
+    }
+
     /// Whether `key` was written; does not count as asking for it.
     pub(super) fn has(&self, key: &str) -> bool {
         self.keys().any(|k| k == key)

@@ -12,21 +12,10 @@ use crate::source::Spanned;
 use crate::yaml::Node;
 
 /// Keys of the full language that come later.
-const LATER: [&str; 13] = [
-    "sequence",
-    "within",
-    "by",
-    "rate_limit",
-    "active",
-    "variations",
-    "rollout",
-    "group",
-    "overlay",
-    "time",
-    "scope",
-    "depends_on",
-    "contact",
-];
+const LATER: [&str; 5] = ["sequence", "within", "by", "time", "scope"];
+
+/// Most rules and workflows that one rule depends on.
+const MAX_DEPENDENCIES: usize = rules_engine::ir::limits::MAX_DEPENDENCIES;
 
 /// Most actions of one rule.
 pub(crate) const MAX_ACTIONS: usize = 16;
@@ -37,12 +26,19 @@ impl Reader<'_> {
         let id = fields.need(self, "id").and_then(|n| self.name(n, "a rule's id", false));
         let doc = fields.get("doc").and_then(|n| self.text(n, "`doc`")).map(|text| text.value);
         let owner = fields.get("owner").and_then(|n| self.text(n, "an owner"));
+        let contact = fields.get("contact").and_then(|n| self.text(n, "a contact"));
+        let depends_on = self.depends_on(&mut fields);
         let tags = self.tags(&mut fields);
         let on = self.on(&mut fields);
         let (lets, broken_lets) = fields.get("let").map(|n| self.lets(n)).unwrap_or_default();
         let when = fields.get("when").map(|n| self.cel(n, "`when`"));
+        let active = self.optional(&mut fields, "active", Reader::active);
+        let variations = self.optional(&mut fields, "variations", Reader::variations);
+        let rollout = self.optional(&mut fields, "rollout", Reader::rollout);
         let once = fields.get("once").map(|n| self.once(n));
         let cooldown = fields.get("cooldown").map(|n| self.cooldown(n));
+        let group = self.optional(&mut fields, "group", Reader::group);
+        let rate_limit = self.optional(&mut fields, "rate_limit", Reader::rate_limit);
         let precedence = fields.get("precedence").and_then(|n| self.whole(n, "`precedence`", -1_000_000, 1_000_000));
         let shadow = fields.get("mode").and_then(|n| self.word(n, "`mode`", &[("live", false), ("shadow", true)]));
         let enabled = fields.get("enabled").and_then(|n| self.switch(n, "`enabled`"));
@@ -52,6 +48,7 @@ impl Reader<'_> {
         if node.cut_off {
             return None;
         }
+        let gates = [active.is_none(), variations.is_none(), rollout.is_none(), group.is_none(), rate_limit.is_none()];
         let unread = [when == Some(None), once == Some(None), cooldown == Some(None), actions.is_none()];
         let here = node.span.at_start();
         Some(RuleDecl {
@@ -59,17 +56,25 @@ impl Reader<'_> {
             id: id?,
             doc,
             owner,
+            contact,
+            depends_on,
             tags,
             on: on?,
             lets,
             when: when.flatten(),
+            broken_variations: variations.is_none(),
+            active: active.flatten(),
+            variations: variations.flatten().unwrap_or_default(),
+            rollout: rollout.flatten(),
             once: once.flatten(),
             cooldown: cooldown.flatten(),
+            group: group.flatten(),
+            rate_limit: rate_limit.flatten(),
             precedence: precedence.map_or(Spanned::new(0, here), |p| Spanned::new(p.value as i32, p.span)),
             shadow: shadow.is_some_and(|s| s.value),
             enabled: enabled.unwrap_or(true),
             actions: actions.unwrap_or_default(),
-            broken: unread.contains(&true) || !broken_lets.is_empty(),
+            broken: unread.contains(&true) || gates.contains(&true) || !broken_lets.is_empty(),
             broken_lets,
         })
     }
@@ -91,6 +96,18 @@ impl Reader<'_> {
         let Some(node) = fields.get("tags") else { return Vec::new() };
         let items = self.items(node, "`tags`");
         items.iter().filter_map(|item| self.name(item, "a tag", true)).collect()
+    }
+
+    /// `rule`, `package/rule` or `workflow.Type`; what they name is looked up when all files are read.
+    fn depends_on(&mut self, fields: &mut Fields<'_>) -> Vec<Spanned<String>> {
+        let Some(node) = fields.get("depends_on") else { return Vec::new() };
+        let items = self.items(node, "`depends_on`");
+        if items.len() > MAX_DEPENDENCIES {
+            let words = format!("`depends_on` has {} names; limit {MAX_DEPENDENCIES}", items.len());
+            self.push(Diagnostic::new(Code::TooLarge, node.span, words).help("name what it depends on directly"));
+            return Vec::new();
+        }
+        items.iter().filter_map(|item| self.text(item, "a dependency")).collect()
     }
 
     fn actions(&mut self, node: &Node) -> Vec<ActionDecl> {

@@ -13,7 +13,20 @@ use crate::yaml::Node;
 const MAX_EVENTS: usize = 10_000;
 
 /// Why nothing fired, as `expect: { none: … }` says it.
-const REASONS: [&str; 7] = ["no_match", "once", "cooldown", "shadow", "late", "error", "capacity"];
+const REASONS: [&str; 12] = [
+    "no_match",
+    "active",
+    "variation",
+    "rollout",
+    "once",
+    "cooldown",
+    "group",
+    "rate_limit",
+    "shadow",
+    "late",
+    "error",
+    "capacity",
+];
 
 impl Reader<'_> {
     pub(super) fn test(&mut self, node: &Node) -> Option<TestDecl> {
@@ -24,6 +37,7 @@ impl Reader<'_> {
             span: node.span,
             name: Spanned::new(String::new(), node.span.at_start()),
             rule: None,
+            start_ms: None,
             conn: Vec::new(),
             params: Vec::new(),
             events: Vec::new(),
@@ -48,6 +62,9 @@ impl Reader<'_> {
 
     fn given(&mut self, node: &Node, test: &mut TestDecl) {
         let Some(mut fields) = self.fields(node, "`given`") else { return };
+        if let Some(start) = fields.get("start") {
+            test.start_ms = self.start(start);
+        }
         if let Some(conn) = fields.get("conn")
             && let Some(mut conn) = self.fields(conn, "`conn`")
         {
@@ -63,6 +80,19 @@ impl Reader<'_> {
                 .collect();
         }
         fields.finish(self);
+    }
+
+    /// When the test begins.
+    fn start(&mut self, node: &Node) -> Option<i64> {
+        let text = self.text(node, "`start`")?;
+        let start = rules_catalogue::parse_rfc3339(&text.value);
+        if start.is_none() {
+            let words = format!("`start` cannot be `{}`", text.value);
+            let help =
+                "write a moment with its distance to UTC: `2026-12-04T18:00:00+01:00`, or `2026-12-04T17:00:00Z`";
+            self.push(Diagnostic::new(Code::BadValue, node.span, words).help(help));
+        }
+        Some(start?.0)
     }
 
     fn test_events(&mut self, node: &Node, test: &mut TestDecl) {

@@ -184,6 +184,11 @@ pub(crate) fn held_back_because(reason: Reason) -> &'static str {
         Reason::Shadow => "it runs in shadow: it would have fired, and orders nothing",
         Reason::Error => "its condition or its commands have no value for this event",
         Reason::Capacity => "the table of its gate is full",
+        Reason::Active => "its `active` says that it is not its time",
+        Reason::Variation => "the variation that was chosen holds it back",
+        Reason::Rollout => "its `rollout` leaves this one out",
+        Reason::Group => "another rule of its `group` fired for this event",
+        Reason::RateLimit => "its `rate_limit` is used up",
     }
 }
 

@@ -13,10 +13,11 @@ use rules_cel::checked::Constant;
 
 use super::payload_of;
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::set::package::{Package, literal_constant};
+use crate::set::package::Package;
+use crate::set::tune::as_type_of;
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
-use crate::syntax::{Expectation, Literal, TestDecl};
+use crate::syntax::{Expectation, TestDecl};
 use crate::yaml::{Kind, Node};
 
 /// The player of tests that name none.
@@ -142,18 +143,6 @@ fn params_of(decl: &TestDecl, package: &Package<'_>, report: &mut Report) -> BTr
         }
     }
     out
-}
-
-fn as_type_of(default: &Constant, literal: &Literal) -> Option<Constant> {
-    match (default, literal) {
-        (Constant::Double(_), Literal::Int(n)) => Some(Constant::Double(*n as f64)),
-        (Constant::String(_), Literal::Bool(b)) => Some(Constant::String(b.to_string())),
-        (Constant::Duration { .. }, Literal::Text(text)) => {
-            let ms = crate::syntax::parse_duration_ms(text)?;
-            Some(Constant::Duration { nanos: ms.checked_mul(1_000_000)? })
-        }
-        (default, literal) => Some(literal_constant(literal)).filter(|c| c.ty() == default.ty()),
-    }
 }
 
 fn conn_of(decl: &TestDecl, report: &mut Report) -> Conn {

@@ -1,7 +1,8 @@
 //! Running tests.
 //!
 //! In: a [`Compilation`] without errors. Out: a [`TestRun`]. Each test runs alone, on empty state, under its own parameters; rule
-//! sets are compiled once for each set of parameters. A test's clock starts at [`START`].
+//! sets are compiled once for each set of parameters. A test's clock starts at [`START`], unless it
+//! says otherwise.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::set::package::Package;
 use crate::set::{self, Places};
 use crate::source::Sources;
 
-/// When every test begins: 2026-01-05T12:00:00Z, a Monday.
+/// When a test begins that does not say so: 2026-01-05T12:00:00Z, a Monday.
 const START: UnixMillis = UnixMillis(1_767_614_400_000);
 
 /// What one test showed.
@@ -162,7 +163,8 @@ fn one(package: &str, test: &Prepared<'_>, loaded: &Loaded, sources: &Sources, r
     let mut offline = Offline::new(Arc::clone(&loaded.set));
     for step in &test.steps {
         let conn = Arc::new(conn_of(&test.conn, step));
-        let at = |ms: i64| UnixMillis(START.0 + ms);
+        let start = test.decl.start_ms.unwrap_or(START.0);
+        let at = |ms: i64| UnixMillis(start + ms);
         let (happened, arrived) = (at(step.happened_ms), at(step.arrives_ms));
         offline.feed_payload(&step.player, step.event_type, step.payload.clone(), &conn, happened, arrived);
         if let Some(expect) = step.expect {

@@ -80,7 +80,7 @@ pub struct Condition {
 /// What a gate said.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct GateSaid {
-    /// `once` or `cooldown`.
+    /// The word of the rule file, `once` or `rate_limit`; `rate_limit_player` for one player's part of a shared limit.
     pub gate: String,
     /// Whether the event could pass.
     pub open: bool,

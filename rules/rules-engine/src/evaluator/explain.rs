@@ -5,13 +5,15 @@
 
 use edge_event::Event;
 
+pub use super::answer::GateAnswer;
+use super::answer::ask_all;
 use super::find::read_lets;
 use super::{Case, KeyBytes, bounded_time};
 use crate::expr::{EvalError, LetValue, Scratch, Value, evaluate};
 use crate::ir::Node;
 use crate::json::write_value;
-use crate::outcome::{Reason, RuleIndex};
-use crate::rule_set::{Gate, Rule, RuleSet};
+use crate::outcome::RuleIndex;
+use crate::rule_set::{Rule, RuleSet};
 use crate::state::State;
 
 /// Longest value that is shown. Bytes of JSON.
@@ -36,15 +38,6 @@ pub struct Explanation {
     pub gates: Vec<GateAnswer>,
 }
 
-/// What a gate says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GateAnswer {
-    /// `package/name` of its definition.
-    pub gate: String,
-    /// Whether it would let the event through, or why not.
-    pub answer: Result<(), Reason>,
-}
-
 /// Explains one rule on one event; `None` where the rule is not about the event's type or the payload cannot be read.
 pub fn explain(set: &RuleSet, state: &State, event: &Event, rule: RuleIndex) -> Option<Explanation> {
     let rule = set.rules.get(rule.0 as usize).filter(|r| r.info.on == event.event_type)?;
@@ -52,10 +45,9 @@ pub fn explain(set: &RuleSet, state: &State, event: &Event, rule: RuleIndex) -> 
     let mut slots = Vec::new();
     partition.extractor.extract(&event.payload, &mut slots).ok()?;
     let (time, late) = bounded_time(event, set.lateness_ms);
-    let case = Case { set, partition, event, slots: &slots, time, late };
+    let case = Case { set, partition, event, slots: &slots, time, late, arm: None };
     let (scratch, mut lets, mut keys) = (Scratch::default(), Vec::new(), KeyBytes::default());
     read_lets(case, state, rule, (&mut lets, &mut keys, &scratch));
-    let gates = [&rule.once, &rule.cooldown].into_iter().flatten();
     Some(Explanation {
         late,
         lets: lets_shown(case, rule, &lets, &scratch),
@@ -65,7 +57,7 @@ pub fn explain(set: &RuleSet, state: &State, event: &Event, rule: RuleIndex) -> 
         holds: rule.when.as_ref().map_or(Ok(true), |when| {
             evaluate(&when.program, &case.scope(&lets, &scratch), when.program.root())?.as_bool()
         }),
-        gates: gates.map(|gate| ask(case, state, gate, &mut keys, &scratch)).collect(),
+        gates: ask_all(case, state, rule, &mut keys, &scratch),
     })
 }
 
@@ -126,13 +118,4 @@ fn inside_macros(nodes: &[Node]) -> Vec<bool> {
         }
     }
     inside
-}
-
-fn ask(case: Case<'_>, state: &State, gate: &Gate, keys: &mut KeyBytes, scratch: &Scratch) -> GateAnswer {
-    let definition = &case.set.definitions[gate.definition as usize];
-    let answer = match keys.make(definition, &gate.key, &case.scope(&[], scratch)) {
-        Ok(key) => state.gate(&case.touch(gate.definition, key)),
-        Err(_) => Err(Reason::Error),
-    };
-    GateAnswer { gate: definition.name.clone(), answer }
 }

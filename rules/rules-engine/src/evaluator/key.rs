@@ -17,7 +17,7 @@ impl KeyBytes {
         self.key.clear();
         match definition.scope {
             ir::Scope::Player => self.key.extend_from_slice(&scope.event.player.0.to_le_bytes()),
-            ir::Scope::Shard => {}
+            ir::Scope::Shard | ir::Scope::Region => {}
         }
         for part in parts {
             KeyPart::of(evaluate(part, scope, part.root())?)?.write(&mut self.key);

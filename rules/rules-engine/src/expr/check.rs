@@ -6,7 +6,7 @@
 use rules_catalogue::{Catalogue, FieldPath};
 
 use super::types::{self, Type};
-use crate::ir::{ComprehensionKind, ExprIr, Node, ParamIr, SetIr, limits};
+use crate::ir::{ComprehensionKind, ExprIr, Node, ParamIr, SetIr, Var, limits};
 
 /// What an expression may refer to.
 pub(crate) struct CheckContext<'a> {
@@ -19,6 +19,8 @@ pub(crate) struct CheckContext<'a> {
     pub(crate) slots: &'a [FieldPath],
     /// Types of the rule's `let`s; none outside rules' own expressions.
     pub(crate) lets: &'a [Type],
+    /// Whether a variation has been chosen: in actions.
+    pub(crate) variation: bool,
 }
 
 /// What is wrong, at which node.
@@ -85,6 +87,7 @@ impl Checker<'_> {
             Node::Param(i) => {
                 found(at, self.context.params.get(usize::from(*i)), "parameter").map(|p| Type::of_const(&p.value))
             }
+            Node::Var(Var::Variation) if !self.context.variation => fail(at, "no variation is chosen yet"),
             Node::Var(var) => Ok(Type::of_var(*var)),
             Node::Field(slot) => {
                 found(at, self.context.slots.get(usize::from(*slot)), "field slot").map(Type::of_field)

@@ -18,7 +18,7 @@ pub(crate) use check::CheckContext;
 pub(crate) use operator::holds;
 pub(crate) use program::{Program, absorbing, evaluate};
 pub(crate) use scope::{LetValue, Pools, Scope, Scratch, set_contains};
-pub(crate) use time::{MAX_SECONDS, MIN_SECONDS, write_duration, write_timestamp};
+pub(crate) use time::{MAX_SECONDS, MIN_SECONDS, date_of, days_to, write_duration, write_timestamp};
 pub(crate) use types::Type;
 pub use value::EvalError;
 pub(crate) use value::{Timestamp, Value, compare, set_order};

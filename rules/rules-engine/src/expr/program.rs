@@ -61,7 +61,7 @@ pub(crate) fn evaluate<'a>(program: &'a Program, scope: &Scope<'a>, at: u32) -> 
     scope.spend(1)?;
     match &program.nodes[at as usize] {
         Node::Const(i) => Ok(Value::of_const(&scope.pools.consts[*i as usize])),
-        Node::Param(i) => Ok(Value::of_const(&scope.pools.params[usize::from(*i)].value)),
+        Node::Param(i) => Ok(scope.param(*i)),
         Node::Var(var) => scope.var(*var),
         Node::Field(slot) => scope.field(*slot),
         Node::HasField(slot) => Ok(Value::Bool(scope.has_field(*slot))),

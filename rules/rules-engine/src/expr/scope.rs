@@ -12,6 +12,7 @@ use rules_catalogue::{Cardinality, FieldPath, FieldValue, Kind};
 
 use super::value::{EvalError, Timestamp, Value, compare, set_order};
 use crate::ir::{ConstIr, ParamIr, Var, limits};
+use crate::rule_set::Arm;
 
 /// Steps of one rule.
 const MAX_STEPS: u32 = 20_000;
@@ -80,6 +81,8 @@ pub(crate) struct Scope<'a> {
     /// What each slot reads.
     pub(crate) paths: &'a [FieldPath],
     pub(crate) lets: &'a [LetValue],
+    /// The variation that was chosen; only while commands are made.
+    pub(crate) arm: Option<&'a Arm>,
     scratch: &'a Scratch,
     locals: [Cell<Value<'a>>; limits::MAX_LOCALS],
     depth: Cell<usize>,
@@ -102,6 +105,7 @@ impl<'a> Scope<'a> {
             slots,
             paths,
             lets,
+            arm: None,
             scratch,
             locals: [const { Cell::new(Value::Null) }; limits::MAX_LOCALS],
             depth: Cell::new(0),
@@ -191,6 +195,15 @@ impl<'a> Scope<'a> {
 
 /// Reading what an expression names.
 impl<'a> Scope<'a> {
+    /// A parameter, as the variation that was chosen has it.
+    pub(crate) fn param(&self, index: u16) -> Value<'a> {
+        let changed = self.arm.and_then(|arm| {
+            let at = arm.params.binary_search_by_key(&index, |(param, _)| *param).ok()?;
+            Some(&arm.params[at].1)
+        });
+        Value::of_const(changed.unwrap_or(&self.pools.params[usize::from(index)].value))
+    }
+
     pub(crate) fn var(&self, var: Var) -> Result<Value<'a>, EvalError> {
         let conn = &*self.event.conn;
         Ok(match var {
@@ -200,6 +213,7 @@ impl<'a> Scope<'a> {
             Var::ConnBuild => Value::String(&conn.build),
             Var::ConnRegion | Var::TokenRegion => Value::String(&conn.region),
             Var::TokenSub => Value::String(&conn.sub),
+            Var::Variation => Value::String(self.arm.map_or("", |arm| &arm.name)),
             Var::ConnAttributes => {
                 let pairs = self.pairs(conn.attributes.len())?;
                 for (pair, (name, value)) in pairs.iter_mut().zip(&conn.attributes) {

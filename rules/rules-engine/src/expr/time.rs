@@ -74,7 +74,7 @@ impl Timestamp {
 }
 
 /// Days from 1970-01-01 to a date. Years are counted from March, so that the leap day is a year's last.
-fn days_to(year: i64, month: u32, day: u32) -> i64 {
+pub(crate) fn days_to(year: i64, month: u32, day: u32) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let of_year = i64::from((153 * month + 2) / 5 + day - 1);
     let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -83,7 +83,7 @@ fn days_to(year: i64, month: u32, day: u32) -> i64 {
 }
 
 /// The inverse of [`days_to`].
-fn date_of(days: i64) -> (i64, u32, u32) {
+pub(crate) fn date_of(days: i64) -> (i64, u32, u32) {
     let days = days + 719_468;
     let century4 = days.div_euclid(146_097);
     let rest = days.rem_euclid(146_097);

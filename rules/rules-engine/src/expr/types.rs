@@ -88,7 +88,8 @@ impl Type {
             | Var::ConnBuild
             | Var::ConnRegion
             | Var::TokenSub
-            | Var::TokenRegion => Type::String,
+            | Var::TokenRegion
+            | Var::Variation => Type::String,
         }
     }
 

@@ -4,7 +4,7 @@ use rules_catalogue::{Cardinality, FieldPath, MAX_PAYLOAD_BYTES};
 
 use super::{LoadedRule, Loader};
 use crate::expr::{Program, Type};
-use crate::ir::{BinaryOp, ConstIr, Function, Mode, Node, Var, limits};
+use crate::ir::{BinaryOp, ConstIr, Function, Mode, Node, RuleSetIr, Var, limits};
 use crate::outcome::WorstCase;
 use crate::rule_set::{Action, ActionKind, Definition, Partition, TemplateStep};
 use crate::state::most_cell_bytes;
@@ -34,7 +34,7 @@ pub(super) fn worst_case(
     partition.feeds.iter().for_each(|feed| durable(feed.definition));
     let rules = partition.candidates.iter().map(|c| &rules[c.rule as usize].rule);
     for rule in rules.filter(|r| r.info.mode == Mode::Live) {
-        [&rule.once, &rule.cooldown].into_iter().flatten().for_each(|gate| durable(gate.definition));
+        rule.cells().for_each(|gate| durable(gate.definition));
         for action in &rule.actions {
             match action.kind {
                 ActionKind::Reply(_) => most.replies += 1,
@@ -93,15 +93,11 @@ fn json_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program) -> u6
 /// The longest string or bytes that a node gives.
 fn text_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program, at: u32) -> u64 {
     let of = |at: u32| text_bytes(loader, paths, program, at);
-    let of_const = |constant: &ConstIr| match constant {
-        ConstIr::String(s) => s.len() as u64,
-        ConstIr::Bytes(b) => b.len() as u64,
-        _ => 40,
-    };
     match &program.nodes[at as usize] {
-        Node::Const(i) => of_const(&loader.ir.consts[*i as usize]),
-        Node::Param(i) => of_const(&loader.ir.params[usize::from(*i)].value),
+        Node::Const(i) => const_bytes(&loader.ir.consts[*i as usize]),
+        Node::Param(i) => loader.longest_params[usize::from(*i)],
         Node::Var(Var::ConnAttributes | Var::TokenSegments) => u64::MAX,
+        Node::Var(Var::Variation) => limits::MAX_NAME_BYTES as u64,
         Node::Var(_) => SESSION_TEXT_BYTES,
         Node::Field(slot) => {
             let path = &paths[usize::from(*slot)];
@@ -126,4 +122,24 @@ fn text_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program, at: u
         Node::And(_) | Node::Or(_) | Node::Unary { .. } => 40,
         _ => u64::MAX,
     }
+}
+
+fn const_bytes(constant: &ConstIr) -> u64 {
+    match constant {
+        ConstIr::String(s) => s.len() as u64,
+        ConstIr::Bytes(b) => b.len() as u64,
+        _ => 40,
+    }
+}
+
+/// The longest value of each parameter: its own, or that of any variation.
+pub(super) fn longest_params(ir: &RuleSetIr) -> Vec<u64> {
+    let mut longest: Vec<u64> = ir.params.iter().map(|param| const_bytes(&param.value)).collect();
+    let arms = ir.rules.iter().flat_map(|rule| &rule.variations).flat_map(|variation| &variation.arms);
+    for (index, value) in arms.flat_map(|arm| &arm.params) {
+        if let Some(most) = longest.get_mut(usize::from(*index)) {
+            *most = const_bytes(value).max(*most);
+        }
+    }
+    longest
 }

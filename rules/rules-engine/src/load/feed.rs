@@ -73,7 +73,7 @@ fn takes(aggregate: &Aggregate, ty: ScalarType) -> bool {
 pub(super) fn let_type(definition: &DefinitionIr) -> Option<Type> {
     match &definition.kind {
         DefinitionKind::Feed(feed) => Some(Type::of_scalar(feed.aggregate.result())),
-        DefinitionKind::Once { .. } | DefinitionKind::Cooldown { .. } => None,
+        _ => None,
     }
 }
 

@@ -6,9 +6,11 @@
 mod bound;
 mod error;
 mod feed;
+mod gates;
 mod names;
 mod rule;
 mod state;
+mod zones;
 
 use std::sync::Arc;
 
@@ -34,18 +36,25 @@ impl RuleSet {
     /// See [`LoadError`]; nothing of the set is used then.
     pub fn load(ir: RuleSetIr, catalogue: Arc<Catalogue>) -> Result<RuleSet, LoadError> {
         check_head(&ir, &catalogue)?;
+        let zones = zones::zones(&ir)?;
+        gates::tables(&ir)?;
         let identity = *blake3::hash(&ir.to_bytes()).as_bytes();
         let events = ir.events.iter().map(|e| EventPlan::new(e, &catalogue)).collect::<Result<Vec<_>, _>>()?;
-        let loader = Loader { ir: &ir, catalogue: &catalogue, events };
+        let loader = Loader { ir: &ir, catalogue: &catalogue, events, longest_params: bound::longest_params(&ir) };
         let (mut definitions, feeds) = loader.definitions()?;
         let rules = loader.rules(&mut definitions)?;
         let partitions = loader.partitions(&rules, feeds, &definitions)?;
+        let groups = loader.groups();
         let by_type = by_type(&partitions);
         Ok(RuleSet {
             identity,
             tenant: ir.tenant.as_str().into(),
             revision: ir.revision,
             lateness_ms: ir.lateness_ms,
+            zones,
+            regions: ir.regions.clone(),
+            calendars: ir.calendars.clone(),
+            groups,
             pools: pools(ir)?,
             catalogue,
             definitions,
@@ -61,6 +70,8 @@ struct Loader<'a> {
     ir: &'a RuleSetIr,
     catalogue: &'a Catalogue,
     events: Vec<EventPlan>,
+    /// Bytes of each parameter's longest value, variations included.
+    longest_params: Vec<u64>,
 }
 
 /// What is read of one event type.
@@ -116,17 +127,22 @@ fn check_head(ir: &RuleSetIr, catalogue: &Catalogue) -> Result<(), LoadError> {
 fn check_consts(ir: &RuleSetIr) -> Result<(), LoadError> {
     let params = ir.params.iter().map(|p| &p.value);
     let items = ir.sets.iter().flat_map(|s| &s.items);
-    for constant in ir.consts.iter().chain(params).chain(items.clone()) {
-        if let ConstIr::Timestamp { seconds, nanos } = constant
-            && (!(MIN_SECONDS..=MAX_SECONDS).contains(seconds) || *nanos > 999_999_999)
-        {
-            return Err(LoadError::invalid("constants", "a timestamp lies outside of years 1 to 9999"));
-        }
-    }
+    ir.consts.iter().chain(params).chain(items.clone()).try_for_each(check_const)?;
     if items.clone().any(|item| matches!(item, ConstIr::Double(d) if d.is_nan())) {
         return Err(LoadError::invalid("sets", "NaN is in no set"));
     }
     Ok(())
+}
+
+fn check_const(constant: &ConstIr) -> Result<(), LoadError> {
+    match constant {
+        ConstIr::Timestamp { seconds, nanos }
+            if !(MIN_SECONDS..=MAX_SECONDS).contains(seconds) || *nanos > 999_999_999 =>
+        {
+            Err(LoadError::invalid("constants", "a timestamp lies outside of years 1 to 9999"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn pools(ir: RuleSetIr) -> Result<Pools, LoadError> {
@@ -212,6 +228,7 @@ impl Loader<'_> {
             regexes: self.ir.regexes.len(),
             slots: paths,
             lets,
+            variation: false,
         }
     }
 

@@ -26,14 +26,14 @@ impl Loader<'_> {
             if !names.insert((ir.package, ir.id.as_str())) {
                 return Err(LoadError::duplicate(&place, "the id stands twice"));
             }
-            for gate in [&ir.once, &ir.cooldown].into_iter().flatten() {
+            for gate in ir.cells() {
                 if !gates.insert(gate.definition) {
                     return Err(LoadError::duplicate(&place, "a gate's definition belongs to one rule"));
                 }
             }
             let loaded = self.rule(ir, package, &place)?;
             if ir.mode == Mode::Shadow {
-                for gate in [&ir.once, &ir.cooldown].into_iter().flatten() {
+                for gate in ir.cells() {
                     let definition = &mut definitions[gate.definition as usize];
                     definition.id = shadow_id(definition.id);
                     definition.durable = false;
@@ -76,21 +76,39 @@ impl Loader<'_> {
                 (Some(when), tests)
             }
         };
-        let actions = ir.actions.iter().map(|a| self.action(a, place, &own)).collect::<Result<_, _>>()?;
+        let with_variation = CheckContext { variation: true, ..own };
+        let actions = ir.actions.iter().map(|a| self.action(a, place, &with_variation)).collect::<Result<_, _>>()?;
+        check_count(place, "dependencies", ir.depends_on.len(), limits::MAX_DEPENDENCIES)?;
+        ir.depends_on.iter().try_for_each(|name| check_name(place, "name of a dependency", name))?;
         let info = RuleInfo {
             package: package.into(),
             id: ir.id.as_str().into(),
             on: ir.on,
             doc: ir.doc.clone(),
             owner: ir.owner.clone(),
+            contact: ir.contact.clone(),
+            depends_on: ir.depends_on.clone(),
             tags: ir.tags.clone(),
             mode: ir.mode,
             precedence: ir.precedence,
         };
-        Ok(LoadedRule { rule: Rule { info, when, lets, once, cooldown, actions }, tests })
+        let rule = Rule {
+            info,
+            when,
+            lets,
+            active: ir.active.as_ref().map(|active| self.schedule(active, place)).transpose()?,
+            variations: self.variations(ir, place, &keys)?,
+            rollout: ir.rollout.as_ref().map(|rollout| self.rollout(rollout, place, &keys)).transpose()?,
+            once,
+            cooldown,
+            group: self.group_of(ir, place)?,
+            limits: self.limits(ir.rate_limit.as_ref(), place, &keys)?,
+            actions,
+        };
+        Ok(LoadedRule { rule, tests })
     }
 
-    fn definition_ir(&self, at: u32, place: &str) -> Result<&ir::DefinitionIr, LoadError> {
+    pub(super) fn definition_ir(&self, at: u32, place: &str) -> Result<&ir::DefinitionIr, LoadError> {
         self.ir.definitions.get(at as usize).ok_or_else(|| LoadError::dangling(place, "its state is not defined"))
     }
 
@@ -108,7 +126,7 @@ impl Loader<'_> {
         Ok((Let { name: ir.name.clone(), definition: ir.definition, key, default: ir.default }, ty))
     }
 
-    fn gate(
+    pub(super) fn gate(
         &self,
         ir: &GateIr,
         place: &str,

@@ -9,7 +9,7 @@ use crate::expr::{Program, Type};
 use crate::identity::stable_id;
 use crate::ir::{AtCapacity, DefinitionIr, DefinitionKind, ExprIr, KeyType, Scope, limits};
 use crate::rule_set::{Definition, Kind};
-use crate::state::{Bounds, Layout};
+use crate::state::{Bounds, Layout, Rate};
 
 /// How much later than at its arrival an event may be evaluated and still find every cell that it should find.
 const EXPIRY_SLACK_MS: u64 = 60_000;
@@ -53,6 +53,16 @@ impl Loader<'_> {
             DefinitionKind::Cooldown { duration_ms } => {
                 check_span(&place, "cooldown", *duration_ms)?;
                 (Kind::Cooldown { duration_ms: *duration_ms }, Layout::Cooldown, Some(*duration_ms + slack_ms))
+            }
+            DefinitionKind::Rate { count, period_ms, burst } => {
+                check_span(&place, "period of a rate", *period_ms)?;
+                let full_ms = Rate::new(*count, *period_ms, *burst, 1).full_ms();
+                let possible = 1..=limits::MAX_RATE;
+                if !possible.contains(count) || !possible.contains(burst) || full_ms > limits::MAX_SPAN_MS {
+                    return Err(LoadError::invalid(&place, "a rate's count or burst is not possible"));
+                }
+                let kind = Kind::Rate { count: *count, period_ms: *period_ms, burst: *burst };
+                (kind, Layout::Rate, Some(full_ms + slack_ms))
             }
         };
         let bounds = Bounds {
@@ -102,6 +112,9 @@ fn check_policy(ir: &DefinitionIr, place: &str) -> Result<(), LoadError> {
     }
     if ir.durable && ir.scope != Scope::Player {
         return invalid("durable state is kept by player");
+    }
+    if ir.scope == Scope::Region && !matches!(ir.kind, DefinitionKind::Rate { .. }) {
+        return invalid("only rates are divided among the shards of a node");
     }
     if deny && !ir.key_types.is_empty() && ir.max_keys_per_player == 0 {
         return invalid("a table that denies needs max_keys_per_player, or one player can fill it");

@@ -11,6 +11,7 @@
 //! values    08 capacity:u16 sketches:u8 newest:i64 oldest:i64 len:u16 hash:u64 × len
 //!           09 newest:i64 oldest:i64 registers:32×u64
 //! last      0a room:u8 newest:i64 oldest:i64 len:u16 value:u64 × ⌈len/8⌉, at least one
+//! rate      10 last:i64 owed_ns:u64
 //! parts = word:u64 × filled (where the fold has words) count:u32 × filled (where it has counts)     (youngest first)
 //! ```
 //! Little-endian; version 1 for ever. It says its own layout, so it can be read before any rule set is loaded.
@@ -65,6 +66,10 @@ pub(crate) fn write(layout: Layout, cell: &[u64], out: &mut Vec<u8>) {
             out.push(4);
             put(&cell[1..], out);
         }
+        Layout::Rate => {
+            out.push(0x10);
+            put(&cell[1..], out);
+        }
         Layout::Single { fold } => {
             out.extend_from_slice(&[5, fold as u8]);
             put(&[cell[1], cell[2], cell[0]], out);
@@ -89,7 +94,7 @@ pub(crate) fn write(layout: Layout, cell: &[u64], out: &mut Vec<u8>) {
         }
         Layout::Last { words } => {
             let len = last::len(cell);
-            out.extend_from_slice(&[10, words]);
+            out.extend_from_slice(&[0x0a, words]);
             put(&cell[1..HEAD], out);
             out.extend_from_slice(&(len as u16).to_le_bytes());
             put(&cell[HEAD..HEAD + len.div_ceil(8).max(1)], out);
@@ -155,7 +160,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Layout, Vec<u64>), RestoreError> {
             bytes.fill(&mut cell[HEAD..])?;
             (layout, cell)
         }
-        10 => newest_value(&mut bytes)?,
+        0x0a => newest_value(&mut bytes)?,
+        0x10 => (Layout::Rate, vec![1, bytes.u64()?, bytes.u64()?]),
         _ => return Err(RestoreError),
     };
     if bytes.0.is_empty() { Ok(read) } else { Err(RestoreError) }

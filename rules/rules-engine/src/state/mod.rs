@@ -10,6 +10,7 @@ mod fold;
 mod last;
 mod panes;
 mod parts;
+mod rate;
 mod recent;
 mod ring;
 mod single;
@@ -29,10 +30,12 @@ use edge_mutant::mutant;
 pub use cell_bytes::RestoreError;
 pub(crate) use cell_bytes::most as most_cell_bytes;
 pub(crate) use feed::Gathering;
+pub(crate) use rate::Rate;
 pub(crate) use span::Span;
 pub(crate) use table::{Bounds, CellName};
 pub(crate) use window::Layout;
 
+use crate::ir::Scope;
 use crate::outcome::Reason;
 use crate::rule_set::{Definition, Kind, RuleSet};
 use table::Table;
@@ -63,6 +66,8 @@ pub struct StateLimits {
 pub struct State {
     limits: StateLimits,
     now: UnixMillis,
+    /// Into how many equal parts the node's limits are divided.
+    shards: u16,
     slots: Vec<Slot>,
     by_id: HashMap<u64, u32, RandomState>,
     /// Slot of each definition of the adopted rule set.
@@ -114,6 +119,7 @@ impl State {
         State {
             limits,
             now,
+            shards: 1,
             slots: Vec::new(),
             by_id: HashMap::with_hasher(hasher(limits.hash_seed)),
             bindings: Vec::new(),
@@ -121,6 +127,12 @@ impl State {
             sweep_at: 0,
             scratch: Vec::new(),
         }
+    }
+
+    /// Says how many shards of the node share what has the scope [`Region`](crate::ir::Scope::Region); 1 until told. Call it once,
+    /// before anything is evaluated.
+    pub fn share_with(&mut self, shards: u16) {
+        self.shards = shards.max(1);
     }
 
     /// Shard time: the latest that was told.
@@ -177,7 +189,9 @@ impl State {
             self.bindings.push(at as u32);
             let slot = &mut self.slots[at];
             slot.retired_at = None;
-            slot.ttl_ms = definition.ttl_ms;
+            // A part of a limit is paid back as much slower.
+            let slower = if definition.scope == Scope::Region { u64::from(self.shards) } else { 1 };
+            slot.ttl_ms = definition.ttl_ms.map(|ttl| ttl.saturating_mul(slower));
             if mutant!(WindowLostOnSwap) && definition.layout.is_window() && self.adopted.is_some() {
                 slot.table = Table::new(definition.layout, hasher(seed));
             }
@@ -295,6 +309,10 @@ impl State {
             Kind::Cooldown { duration_ms } => cell
                 .is_some_and(|c| touch.time.0 < (c[1] as i64).saturating_add_unsigned(duration_ms))
                 .then_some(Reason::Cooldown),
+            Kind::Rate { .. } => {
+                let rate = touch.definition.rate(self.shards).filter(|rate| !rate.is_open(cell, self.now.0));
+                rate.map(|_| Reason::RateLimit)
+            }
             Kind::Feed { .. } => None,
         };
         match shut {
@@ -307,6 +325,7 @@ impl State {
     /// Uses a gate that would let an event through.
     pub(crate) fn consume(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>) {
         let player = touch.event.player.0;
+        let (rate, now) = (touch.definition.rate(self.shards), self.now.0);
         self.write(touch, deltas, |cell| {
             match touch.definition.kind {
                 Kind::Once { generation, .. } => {
@@ -314,6 +333,7 @@ impl State {
                     cell.copy_from_slice(&[1, u64::from(generation), period, player as u64, (player >> 64) as u64]);
                 }
                 Kind::Cooldown { .. } => cell.copy_from_slice(&[1, touch.time.0 as u64]),
+                Kind::Rate { .. } => rate.into_iter().for_each(|rate| rate.pass(cell, now)),
                 Kind::Feed { .. } => {}
             }
             true

@@ -34,6 +34,8 @@ pub(crate) enum Layout {
     Once,
     /// `[used, time of the last passage]`.
     Cooldown,
+    /// `[used, time of the last passage, nanoseconds owed after it]`, see [`Rate`](super::rate::Rate).
+    Rate,
 }
 
 /// What an event brings to a window.
@@ -92,12 +94,13 @@ impl Layout {
             Layout::Last { words } => span::HEAD + words as usize,
             Layout::Once => 5,
             Layout::Cooldown => 2,
+            Layout::Rate => 3,
         }
     }
 
     /// Whether it is a feed's.
     pub(crate) const fn is_window(self) -> bool {
-        !matches!(self, Layout::Once | Layout::Cooldown)
+        !matches!(self, Layout::Once | Layout::Cooldown | Layout::Rate)
     }
 
     /// Whether cells of this layout can be read as the other's.
@@ -178,12 +181,12 @@ pub(crate) fn distinct(layout: Layout, span: Span, cell: &[u64], time_ms: i64) -
 /// and stays.
 pub(crate) fn bring_back(layout: Layout, cell: &mut [u64], now_ms: i64) {
     let last = match layout {
-        Layout::Cooldown => Some(cell[1] as i64),
+        Layout::Cooldown | Layout::Rate => Some(cell[1] as i64),
         _ => newest(layout, cell),
     };
     let Some(ahead) = last.and_then(|last| last.checked_sub(now_ms)).filter(|ahead| *ahead > 0) else { return };
     match layout {
-        Layout::Cooldown => cell[1] = now_ms as u64,
+        Layout::Cooldown | Layout::Rate => cell[1] = now_ms as u64,
         Layout::Ring { .. } => ring::bring_back(cell, ahead),
         Layout::Panes { fold, width_ms } => panes::bring_back(fold, cell, width_ms, now_ms, ahead),
         Layout::Single { fold } => single::bring_back(fold, cell, ahead),
@@ -203,7 +206,7 @@ pub(crate) fn newest(layout: Layout, cell: &[u64]) -> Option<i64> {
         Layout::Single { .. } | Layout::Recent { .. } | Layout::Values { .. } | Layout::Last { .. } => {
             span::newest(cell)
         }
-        Layout::Once | Layout::Cooldown => None,
+        Layout::Once | Layout::Cooldown | Layout::Rate => None,
     }
 }
 

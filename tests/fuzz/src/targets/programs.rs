@@ -80,6 +80,10 @@ fn empty_rules(manifest: &Manifest) -> RuleSetIr {
         params: Vec::new(),
         sets: Vec::new(),
         regexes: Vec::new(),
+        zones: Vec::new(),
+        regions: Vec::new(),
+        calendars: Vec::new(),
+        groups: Vec::new(),
         definitions: Vec::new(),
         rules: Vec::new(),
     }

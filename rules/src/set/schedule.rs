@@ -1,0 +1,127 @@
+//! `active:`: when a rule is active.
+//!
+//! In: an [`ActiveDecl`]. Out: a [`ScheduleIr`]; the time zones, calendars and regions that it refers to are put into the rule set, and
+//! no others.
+
+use rules_engine::ir::{CalendarIr, DaysIr, RegionsIr, ScheduleIr, WeekSpanIr, ZoneRef};
+
+use super::Building;
+use super::package::Package;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Spanned;
+use crate::suggest::nearest;
+use crate::syntax::{ActiveDecl, CalendarDecl, ZoneDecl};
+
+/// Pools of what schedules of the package at hand refer to.
+#[derive(Default)]
+pub(crate) struct Timetable {
+    pub(crate) calendars: Vec<CalendarIr>,
+    pub(crate) regions: Vec<RegionsIr>,
+    /// Names of the package's calendars that are in the pool, with their indices.
+    known: Vec<(String, u16)>,
+    /// The package's table of regions in the pool.
+    table: Option<u16>,
+}
+
+impl Timetable {
+    /// From here on names are those of another package.
+    pub(crate) fn enter(&mut self) {
+        self.known.clear();
+        self.table = None;
+    }
+
+    /// The calendars of the package that a schedule names.
+    pub(crate) fn used_calendars(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a schedule of the package goes by the regions' zones.
+    pub(crate) const fn uses_regions(&self) -> bool {
+        self.table.is_some()
+    }
+}
+
+impl Building<'_> {
+    pub(crate) fn active(&mut self, decl: &ActiveDecl, package: &Package<'_>) -> Option<ScheduleIr> {
+        let zone = match &decl.zone.value {
+            ZoneDecl::Named(name) => self.zone(&Spanned::new(name.clone(), decl.zone.span)).map(ZoneRef::Zone),
+            ZoneDecl::Region => self.regions(decl, package).map(ZoneRef::Region),
+        };
+        let except: Vec<_> = decl.except.iter().map(|name| self.calendar(name, package)).collect();
+        let mut except = except.into_iter().collect::<Option<Vec<_>>>()?;
+        except.sort_unstable();
+        except.dedup();
+        let span = |(from_min, until_min): &(u16, u16)| WeekSpanIr { from_min: *from_min, until_min: *until_min };
+        Some(ScheduleIr {
+            zone: zone?,
+            from_min: decl.from_min.as_ref().map(|min| min.value),
+            until_min: decl.until_min.as_ref().map(|min| min.value),
+            weekly: decl.weekly.iter().map(span).collect(),
+            except,
+        })
+    }
+
+    /// The index of a time zone; complains where there is none of the name.
+    fn zone(&mut self, name: &Spanned<String>) -> Option<u16> {
+        match self.zones.index(&name.value) {
+            Ok(index) => Some(index),
+            Err(unknown) => {
+                let d = Diagnostic::new(Code::UnknownZone, name.span, unknown.to_string());
+                let d = d.did_you_mean(unknown.nearest.as_deref());
+                self.report.push(d.help("write a name of the IANA database, such as `Europe/Berlin`, or `region.tz`"));
+                None
+            }
+        }
+    }
+
+    fn regions(&mut self, decl: &ActiveDecl, package: &Package<'_>) -> Option<u16> {
+        if let Some(table) = self.timetable.table {
+            return Some(table);
+        }
+        let Some(regions) = package.regions else {
+            let words = "`region.tz` needs a table of the regions' time zones";
+            let d = Diagnostic::new(Code::NoRegions, decl.zone.span, words);
+            self.report.push(d.help("add `regions: { others: UTC, eu: Europe/Berlin }` to a file of the package"));
+            return None;
+        };
+        let zones: Vec<_> =
+            regions.zones.iter().map(|(region, zone)| Some((region.value.clone(), self.zone(zone)?))).collect();
+        let others = self.zone(&regions.others);
+        let mut zones = zones.into_iter().collect::<Option<Vec<_>>>()?;
+        zones.sort();
+        self.timetable.regions.push(RegionsIr { zones, others: others? });
+        self.timetable.table = Some(self.timetable.regions.len() as u16 - 1);
+        self.timetable.table
+    }
+
+    fn calendar(&mut self, name: &Spanned<String>, package: &Package<'_>) -> Option<u16> {
+        if let Some((_, index)) = self.timetable.known.iter().find(|(known, _)| *known == name.value) {
+            return Some(*index);
+        }
+        let Some(decl) = package.calendars.iter().find(|decl| decl.name.value == name.value) else {
+            let words = format!("package {} declares no calendar `{}`", package.name, name.value);
+            let known = package.calendars.iter().map(|decl| decl.name.value.as_str());
+            let d = Diagnostic::new(Code::UnknownCalendar, name.span, words).did_you_mean(nearest(&name.value, known));
+            self.report.push(d.help("declare it: `calendars: { NAME: [2026-12-24..2026-12-26] }`"));
+            return None;
+        };
+        let index = self.timetable.calendars.len() as u16;
+        self.timetable.calendars.push(CalendarIr { name: name.value.clone(), days: days_of(decl) });
+        self.timetable.known.push((name.value.clone(), index));
+        Some(index)
+    }
+}
+
+/// Rising and apart.
+fn days_of(decl: &CalendarDecl) -> Vec<DaysIr> {
+    let mut days: Vec<DaysIr> = Vec::new();
+    let mut sorted = decl.days.clone();
+    sorted.sort_unstable();
+    for (first, last) in sorted {
+        match days.last_mut() {
+            Some(before) if first <= before.last + 1 => before.last = before.last.max(last),
+            _ => days.push(DaysIr { first, last }),
+        }
+    }
+    days
+}
