@@ -21,7 +21,7 @@ const WORDS_SHOWN: usize = 60;
 /// Every bound of a compilation. Costs are in nanoseconds on a core of 2.6 GHz.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Costs {
-    /// What a rule may cost for each event of its type, and a count for each event that it may count.
+    /// What a rule may cost for each event of its type, and a `let` for each event that it may gather.
     pub rule_limit_ns: f64,
     /// What a rule's commands may cost when it fires.
     pub commands_limit_ns: f64,
@@ -54,18 +54,18 @@ pub struct RuleCost {
     pub parts: Vec<PartCost>,
     /// What its commands are made of, the most costly first.
     pub commands: Vec<PartCost>,
-    /// Its counts, each fed by the events that it counts.
-    pub counts: Vec<CountCost>,
+    /// What its `let` gathers, each fed by events of its own type.
+    pub feeds: Vec<FeedCost>,
     /// Whether one of the bounds is above its limit.
     pub is_above: bool,
 }
 
-/// What feeding a count may cost.
+/// What feeding a `let` may cost.
 #[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct CountCost {
+pub struct FeedCost {
     /// The name in `let`.
     pub name: String,
-    /// The event type that is counted.
+    /// The event type that feeds it.
     pub event: String,
     /// For each event of that type.
     pub ns: f64,
@@ -93,11 +93,11 @@ pub struct PartCost {
 pub struct TypeCost {
     /// The event type.
     pub event: String,
-    /// Rules and counts that no index skips, together; held against the limit.
+    /// Rules and `let`s that no index skips, together; held against the limit.
     pub ns: f64,
     /// How many these are.
     pub on_every_event: usize,
-    /// Rules and counts that an index can skip.
+    /// Rules and `let`s that an index can skip.
     pub skippable: usize,
     /// What one event costs where nothing is skipped, commands not among it.
     pub nothing_skipped_ns: f64,
@@ -120,15 +120,15 @@ impl Compilation {
     fn rule_cost(&self, condition: &Priced) -> RuleCost {
         let of_rule = || self.priced.iter().filter(|p| p.package == condition.package && p.rule == condition.rule);
         let commands = of_rule().find(|p| p.what == What::Commands);
-        let count = |p: &Priced| match &p.what {
-            What::Count(name) => {
-                Some(CountCost { name: name.clone(), event: self.event_name(p), ns: p.ns, parts: self.part_costs(p) })
+        let feed = |p: &Priced| match &p.what {
+            What::Feed(name) => {
+                Some(FeedCost { name: name.clone(), event: self.event_name(p), ns: p.ns, parts: self.part_costs(p) })
             }
             What::Condition | What::Commands => None,
         };
-        let counts: Vec<CountCost> = of_rule().filter_map(count).collect();
+        let feeds: Vec<FeedCost> = of_rule().filter_map(feed).collect();
         let commands_ns = commands.map_or(0.0, |c| c.ns);
-        let is_above = condition.ns > RULE_NS || commands_ns > COMMANDS_NS || counts.iter().any(|c| c.ns > RULE_NS);
+        let is_above = condition.ns > RULE_NS || commands_ns > COMMANDS_NS || feeds.iter().any(|f| f.ns > RULE_NS);
         RuleCost {
             package: condition.package.clone(),
             rule: condition.rule.clone(),
@@ -139,7 +139,7 @@ impl Compilation {
             on_every_event: condition.is_unskippable,
             parts: self.part_costs(condition),
             commands: commands.map(|c| self.part_costs(c)).unwrap_or_default(),
-            counts,
+            feeds,
             is_above,
         }
     }
@@ -244,14 +244,14 @@ impl RuleCost {
             above(self.ns, RULE_NS)
         );
         write_parts(out, &self.parts);
-        for count in &self.counts {
+        for feed in &self.feeds {
             let _ = writeln!(
                 out,
-                "  count `{}`, for each {}: {} us{}",
-                count.name,
-                count.event,
-                micros(count.ns),
-                above(count.ns, RULE_NS)
+                "  let `{}`, for each {}: {} us{}",
+                feed.name,
+                feed.event,
+                micros(feed.ns),
+                above(feed.ns, RULE_NS)
             );
         }
         let _ = writeln!(

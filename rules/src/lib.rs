@@ -38,7 +38,7 @@ pub mod zones;
 pub use bundle::{BuildError, BuildInfo};
 pub use compilation::{Compilation, InputFile, named_params};
 pub use conditions::{WrittenCondition, WrittenConditions};
-pub use cost::{Costs, CountCost, PartCost, RuleCost, TypeCost};
+pub use cost::{Costs, FeedCost, PartCost, RuleCost, TypeCost};
 pub use coverage::{Blocked, Coverage, Covered, Reach, RuleCovered};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use offline::{FeedError, Observed, Offline};

@@ -228,9 +228,9 @@ fn group_answer(
     Some(GateAnswer { gate: "group".to_owned(), answer, detail })
 }
 
-fn shown(value: Result<&u32, &rules_engine::EvalError>) -> String {
+fn shown(value: Result<&String, &rules_engine::EvalError>) -> String {
     match value {
-        Ok(count) => count.to_string(),
+        Ok(value) => value.clone(),
         Err(error) => format!("({error})"),
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rules::{Compilation, Identity, InputFile};
 use rules_catalogue::{Catalogue, compile};
 use rules_engine::RuleSet;
-use rules_engine::ir::{DefinitionKind, RuleSetIr};
+use rules_engine::ir::{Aggregate, DefinitionKind, RuleSetIr};
 
 const HEADER: &str = "rules/v1: { package: p, catalogue: game.v1, owner: o }\n";
 
@@ -36,10 +36,13 @@ fn rule(lets: &str, when: &str, body: &str) -> String {
     )
 }
 
-fn window(when: &str, body: &str) -> String {
+fn window(when: &str, body: &str) -> Option<u8> {
     let ir = set(&rule("n: { count: PlayerDied, within: 1m, by: player }", when, body));
     match &ir.definitions[0].kind {
-        DefinitionKind::Count { window, .. } => format!("{window:?}"),
+        DefinitionKind::Feed(feed) => match feed.aggregate {
+            Aggregate::Count { ring } => ring,
+            ref other => panic!("{other:?}"),
+        },
         other => panic!("{other:?}"),
     }
 }
@@ -47,25 +50,25 @@ fn window(when: &str, body: &str) -> String {
 #[test]
 fn a_ring_is_as_large_as_what_is_compared_needs() {
     for (when, body, expected) in [
-        ("n >= 3", "", "Ring { capacity: 3 }"),
-        ("n > 3", "", "Ring { capacity: 4 }"),
-        ("3 < n", "", "Ring { capacity: 4 }"),
-        ("3 <= n", "", "Ring { capacity: 3 }"),
-        ("n < 3", "", "Ring { capacity: 3 }"),
-        ("n <= 3", "", "Ring { capacity: 4 }"),
-        ("n == 3", "", "Ring { capacity: 4 }"),
-        ("n >= 2 && n != 5", "", "Ring { capacity: 6 }"),
-        ("n >= 1 + 2", "", "Ring { capacity: 3 }"),
-        ("n >= 2.5", "", "Ring { capacity: 3 }"),
-        ("n >= 64", "", "Ring { capacity: 64 }"),
-        ("n >= 65", "", "Buckets"),
-        ("n >= params.k", "", "Ring { capacity: 9 }"),
-        ("n >= params.open", "", "Buckets"),
-        ("n >= 3", "n: n", "Ring { capacity: 64 }"),
-        ("n >= 100", "n: n", "Buckets"),
-        ("event.level > 0", "n: n", "Buckets"),
-        ("n >= event.level", "", "Buckets"),
-        ("n + 1 >= 3", "", "Buckets"),
+        ("n >= 3", "", Some(3)),
+        ("n > 3", "", Some(4)),
+        ("3 < n", "", Some(4)),
+        ("3 <= n", "", Some(3)),
+        ("n < 3", "", Some(3)),
+        ("n <= 3", "", Some(4)),
+        ("n == 3", "", Some(4)),
+        ("n >= 2 && n != 5", "", Some(6)),
+        ("n >= 1 + 2", "", Some(3)),
+        ("n >= 2.5", "", Some(3)),
+        ("n >= 64", "", Some(64)),
+        ("n >= 65", "", None),
+        ("n >= params.k", "", Some(9)),
+        ("n >= params.open", "", None),
+        ("n >= 3", "n: n", Some(64)),
+        ("n >= 100", "n: n", None),
+        ("event.level > 0", "n: n", None),
+        ("n >= event.level", "", None),
+        ("n + 1 >= 3", "", None),
     ] {
         assert_eq!(window(when, body), expected, "{when} / {body}");
     }
@@ -141,6 +144,70 @@ fn taint_is_followed_into_keys_filters_and_counts() {
     assert_eq!(codes(&start("MatchFinished", "'w' + string(n)")), [""; 0]);
     assert_eq!(codes(&start("ItemAdded", "'w' + string(n)")), ["R0404"]);
     assert_eq!(codes(&start("ItemAdded", "player.id + string(n)")), [""; 0]);
+}
+
+#[test]
+fn reads_of_what_may_be_absent_need_a_guard() {
+    let codes = |lets: &str, when: &str, body: &str| {
+        let text = format!(
+            "rules:\n  - id: r\n    on: ItemAdded\n    let: {{ {lets} }}\n    when: \"{when}\"\n    \
+             do: [ {{ publish: t, message: {{ best: \"{body}\" }} }} ]\n"
+        );
+        compiled(&format!("{HEADER}{text}")).report().diagnostics().iter().map(|d| d.code.as_str()).collect::<Vec<_>>()
+    };
+    let best = "best: { max: event.level, of: PlayerDied, within: 1m, by: player }";
+    for (when, body, guarded) in [
+        ("best > 3", "1", false),
+        ("has(best) && best > 3", "best", true),
+        ("best > 3 && has(best)", "best", true),
+        ("!has(best) || best > 3", "1", true),
+        ("!has(best) || best > 3", "best", false),
+        ("has(best) || best > 3", "1", false),
+        ("has(best) ? best > 3 : event.cart_id == 'a'", "1", true),
+        ("has(best) ? event.cart_id == 'a' : best > 3", "1", false),
+        ("!(!has(best) || event.cart_id == 'a')", "best", true),
+        ("has(best) || event.cart_id == 'a'", "best", false),
+        ("(has(best) && event.cart_id == 'a') || (has(best) && event.cart_id == 'b')", "best", true),
+        ("event.cart_id == 'a'", "has(best) ? best : 0", true),
+        ("['a'].exists(x, has(best) && best > 3 && x == event.cart_id)", "1", true),
+    ] {
+        let expected: &[&str] = if guarded { &[] } else { &["R0311"] };
+        assert_eq!(codes(best, when, body), expected, "{when} / {body}");
+    }
+    // A default, and the triggering event itself, leave no window empty.
+    let with_default = "best: { max: event.level, of: PlayerDied, within: 1m, by: player, default: 0 }";
+    assert_eq!(codes(with_default, "best > 3", "best"), [""; 0]);
+    assert_eq!(codes(with_default, "has(best)", "best"), ["R0209"], "it is always there");
+    let own = "best: { max: size(event.cart_id), of: ItemAdded, within: 1m, by: player }";
+    assert_eq!(codes(own, "best > 3", "best"), [""; 0]);
+    for out in ["where: event.cart_id == 'a', ", "evict: deny, "] {
+        let kept_out = own.replace("within", &format!("{out}within"));
+        assert_eq!(codes(&kept_out, "best > 3", "1"), ["R0311"], "{out}");
+    }
+    assert_eq!(codes("n: { count: PlayerDied, within: 1m, by: player }", "has(n)", "n"), ["R0209"]);
+}
+
+#[test]
+fn defaults_are_of_the_type_that_is_read() {
+    let codes = |value: &str, default: &str| {
+        let rule = format!(
+            "rules:\n  - id: r\n    on: ItemAdded\n    let: {{ x: {{ {value}, of: PlayerDied, within: 1m, by: player, default: {default} }} }}\n    \
+             do: [ {{ publish: t, message: {{ x: x }} }} ]\n"
+        );
+        compiled(&format!("{HEADER}{rule}")).report().diagnostics().iter().map(|d| d.code.as_str()).collect::<Vec<_>>()
+    };
+    for (value, good, bad) in [
+        ("max: event.level", "-3", "0.5"),
+        ("avg: event.level", "0.5", "none"),
+        ("avg: event.level", "0", "true"),
+        ("max: uint(event.level)", "7", "-1"),
+        ("max: event.born", "2026-01-31T18:00:00Z", "2026-01-31"),
+        ("max: duration('1s')", "90s", "1"),
+    ] {
+        assert_eq!(codes(value, good), [""; 0], "{value}, default: {good}");
+        assert_eq!(codes(value, bad), ["R0104"], "{value}, default: {bad}");
+    }
+    assert_eq!(codes("sum: event.level", "0"), ["R0101"], "a sum is never empty");
 }
 
 #[test]

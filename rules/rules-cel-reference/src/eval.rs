@@ -82,6 +82,7 @@ impl Walker<'_> {
             NodeKind::Local(local) => self.local(*local),
             NodeKind::Field { operand, field, optional } => self.select(id, *operand, &field.name, *optional),
             NodeKind::Key { operand, key, optional } => self.select(id, *operand, key, *optional),
+            NodeKind::HasVariable { name } => self.has_variable(name),
             NodeKind::HasField { operand, field } => self.has(id, *operand, &field.name),
             NodeKind::HasKey { operand, key } => self.has(id, *operand, key),
             NodeKind::Index { operand, index, optional } => self.index(id, *operand, *index, *optional),
@@ -99,6 +100,13 @@ impl Walker<'_> {
             NodeKind::Comprehension(comprehension) => self.comprehension(id, comprehension),
             NodeKind::OptionalMap { operand, local, body, flat } => self.optional_map(*operand, *local, *body, *flat),
             NodeKind::Bind { .. } => Err(self.fault(id, Kind::Malformed, "a binding ends nowhere")),
+        }
+    }
+
+    fn has_variable(&mut self, name: &str) -> Outcome {
+        match self.activation.variable(name) {
+            Some(Lookup::Unknown) => Err(Stop::Unknown(BTreeSet::from([name.to_owned()]))),
+            bound => Ok(Value::Bool(bound.is_some())),
         }
     }
 

@@ -127,6 +127,11 @@ pub enum NodeKind {
         /// Whether written `.?`.
         optional: bool,
     },
+    /// `has(name)` of a variable that may be absent ([`crate::Declared::Maybe`]).
+    HasVariable {
+        /// As declared, without leading dot.
+        name: String,
+    },
     /// `has(operand.field)` of a message: whether the field is set.
     HasField {
         /// A message, or an optional of one.

@@ -75,6 +75,8 @@ impl TypeProvider for NoTypes {
 pub enum Declared {
     /// A value known when the expression runs.
     Variable(Type),
+    /// A value that may be absent when the expression runs: `has(name)` asks whether it is there.
+    Maybe(Type),
     /// A value that the caller keeps under the name.
     NamedConstant(Type),
     /// A value known now.
@@ -149,6 +151,11 @@ impl<'a> Env<'a> {
     /// Declares a variable. The name may be dotted: `conn.platform`.
     pub fn variable(&mut self, name: impl Into<String>, ty: Type) -> &mut Self {
         self.declare(name, Declared::Variable(ty))
+    }
+
+    /// Declares a variable that may have no value: `has(name)` asks whether it has one.
+    pub fn maybe(&mut self, name: impl Into<String>, ty: Type) -> &mut Self {
+        self.declare(name, Declared::Maybe(ty))
     }
 
     /// Declares a constant whose value the caller keeps: a named set of `list(T)`. The name may be dotted: `zones.hard`.

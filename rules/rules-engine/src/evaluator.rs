@@ -14,6 +14,7 @@ mod explain;
 mod find;
 mod gates;
 mod key;
+mod lets;
 mod settle;
 
 use edge_event::{Command, Event, UnixMillis};

@@ -4,21 +4,28 @@
 use edge_event::CommandId;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::ir::{ALL, DefinitionIr, DefinitionKind, KeyType, Scope};
+use crate::expr::{EvalError, Value};
+use crate::ir::{ALL, Aggregate, DefinitionIr, DefinitionKind, FeedIr, KeyType, Scope, Window};
 
 /// The name under which a definition's cells are kept: a hash over package, name, kind and the typed shape of the key.
 ///
 /// Conditions, thresholds, lengths of windows and durations are no part of it, so changing them keeps the state; changing
-/// the fed event type, the scope or the key makes new state.
+/// the fed event type, what is gathered and its type, the kind of window, the scope or the key makes new state.
 pub fn stable_id(package: &str, definition: &DefinitionIr) -> u64 {
     let mut bytes = Vec::with_capacity(64);
     bytes.extend_from_slice(b"edge/definition/1");
     push_part(&mut bytes, package.as_bytes());
     push_part(&mut bytes, definition.name.as_bytes());
     match &definition.kind {
-        DefinitionKind::Count { event_type, .. } => {
-            bytes.push(1);
-            bytes.extend_from_slice(&event_type.0.to_le_bytes());
+        DefinitionKind::Feed(feed) => {
+            let [kind, of, window] = shape(feed);
+            // Counts in sliding windows came first.
+            if [kind, window] == [0, 0] {
+                bytes.push(1);
+            } else {
+                bytes.extend_from_slice(&[16, kind, of, window]);
+            }
+            bytes.extend_from_slice(&feed.event_type.0.to_le_bytes());
         }
         DefinitionKind::Once { .. } => bytes.push(2),
         DefinitionKind::Cooldown { .. } => bytes.push(3),
@@ -31,6 +38,27 @@ pub fn stable_id(package: &str, definition: &DefinitionIr) -> u64 {
     });
     bytes.extend(definition.key_types.iter().map(|t| *t as u8));
     xxh3_64(&bytes)
+}
+
+/// What makes a feed's state another one: what it gathers, of which type, over which kind of window. Not how long, nor how much.
+fn shape(feed: &FeedIr) -> [u8; 3] {
+    let kind = match &feed.aggregate {
+        Aggregate::Count { .. } => 0,
+        Aggregate::Sum(_) => 1,
+        Aggregate::Min(_) => 2,
+        Aggregate::Max(_) => 3,
+        Aggregate::Avg(_) => 4,
+        Aggregate::Distinct { max: None, .. } => 5,
+        Aggregate::Distinct { max: Some(_), .. } => 6,
+        Aggregate::FirstSeen => 7,
+        Aggregate::Last { .. } => 8,
+    };
+    let window = match feed.window {
+        Window::Sliding { .. } => 0,
+        Window::Session { .. } => 1,
+        Window::Ever => 2,
+    };
+    [kind, feed.aggregate.operand().map_or(0, |of| of.ty as u8), window]
 }
 
 /// The state that a shadow rule's gate keeps apart from the live one's.
@@ -52,7 +80,23 @@ pub(crate) enum KeyPart<'a> {
     Duration { nanos: i64 },
 }
 
-impl KeyPart<'_> {
+impl<'a> KeyPart<'a> {
+    /// A value as a part of a key; doubles, lists, maps and messages are none.
+    pub(crate) fn of(value: Value<'a>) -> Result<KeyPart<'a>, EvalError> {
+        Ok(match value {
+            Value::Bool(b) => KeyPart::Bool(b),
+            Value::Int(n) => KeyPart::Int(n),
+            Value::Uint(n) => KeyPart::Uint(n),
+            Value::String(s) => KeyPart::String(s),
+            Value::Bytes(b) => KeyPart::Bytes(b),
+            Value::Timestamp(t) => KeyPart::Timestamp { seconds: t.seconds, nanos: t.nanos },
+            Value::Duration(nanos) => KeyPart::Duration { nanos },
+            Value::Null | Value::Double(_) | Value::List(_) | Value::Map(_) | Value::Message { .. } => {
+                return Err(EvalError::NoSuchOverload);
+            }
+        })
+    }
+
     pub(crate) fn key_type(&self) -> KeyType {
         match self {
             KeyPart::Bool(_) => KeyType::Bool,
@@ -86,6 +130,11 @@ impl KeyPart<'_> {
 /// The short name of a key's canonical bytes.
 pub(crate) fn key_hash(canonical: &[u8]) -> u128 {
     xxh3_128(canonical)
+}
+
+/// The short name of one value's canonical bytes, where values are counted.
+pub(crate) fn value_hash(canonical: &[u8]) -> u64 {
+    xxh3_64(canonical)
 }
 
 /// Which of the 100,000 buckets a key falls into: xxh3-64 of the salt, a zero byte and the key. Anybody can compute

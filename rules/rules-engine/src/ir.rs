@@ -8,6 +8,7 @@
 //! indices), source text and spans. The layout is format 1; a change of any type here is a new [`IR_FORMAT`].
 
 mod codec;
+mod feed;
 mod gate;
 mod zone;
 
@@ -15,6 +16,7 @@ use edge_event::{EventTypeId, Priority};
 use serde::{Deserialize, Serialize};
 
 pub use codec::DecodeError;
+pub use feed::{Aggregate, FeedIr, Operand, ScalarType, Window};
 pub use gate::{
     ALL, ArmIr, CalendarIr, DaysIr, GroupIr, RateLimitIr, RegionsIr, RolloutIr, ScheduleIr, VariationIr, WeekSpanIr,
     ZoneRef,
@@ -88,8 +90,12 @@ pub mod limits {
     pub const MAX_WORKFLOW_ID_BYTES: usize = 512;
     /// Durable commands of one event together, names and ids included: with its cells they fit into one record of the spool.
     pub const MAX_EVENT_BYTES: usize = 480 * 1024;
-    /// Durable windows and sequences that one event type feeds: each event writes a cell of each.
-    pub const MAX_DURABLE_FEEDS: usize = 380;
+    /// Durable cells that one event feeds, with those that they push out: they fit beside the commands into its record.
+    pub const MAX_DURABLE_FEED_BYTES: usize = 480 * 1024;
+    /// Values that a `distinct` feed keeps exactly.
+    pub const MAX_DISTINCT: u16 = 1_024;
+    /// Bytes of a text that a `last` feed keeps.
+    pub const MAX_LAST_BYTES: u16 = 256;
 }
 
 /// How late an event may be and still feed windows, unless a rule set says otherwise: 10 s.
@@ -305,6 +311,8 @@ pub enum Node {
         /// The new element. Required for `Map`, absent otherwise.
         transform: Option<u32>,
     },
+    /// `has(name)` of the rule's `let` of this index: whether its window holds anything. Only in a rule's own expressions.
+    HasLet(u16),
 }
 
 /// What an expression may know besides the event.
@@ -508,20 +516,8 @@ pub struct DefinitionIr {
 /// What a definition's cells hold.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum DefinitionKind {
-    /// How many events of a type, that fit, fell into the sliding window that ends now: `(now - within, now]`.
-    Count {
-        /// Which events feed it.
-        #[serde(with = "codec::event_type_serde")]
-        event_type: EventTypeId,
-        /// Which of them. Over `event.*` of that type.
-        filter: Option<ExprIr>,
-        /// The key's parts, over `event.*` of that type; correlated conjuncts' event side last.
-        key: Vec<ExprIr>,
-        /// Length of the window.
-        within_ms: u64,
-        /// How exactly.
-        window: Window,
-    },
+    /// What a `let` gathers.
+    Feed(FeedIr),
     /// A gate that opens once per key: once ever, or once per period.
     Once {
         /// Raised by an author who wants the gate to open again.
@@ -543,18 +539,6 @@ pub enum DefinitionKind {
         /// `1..=MAX_RATE`.
         burst: u32,
     },
-}
-
-/// How a window counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Window {
-    /// The newest `capacity` times, exact; the count saturates at `capacity` (`1..=64`).
-    Ring {
-        /// Highest count that anybody compares with.
-        capacity: u8,
-    },
-    /// 16 sub-buckets: never under-counts, over-counts by at most the events of one sixteenth of the window.
-    Buckets,
 }
 
 /// Who shares a cell.
@@ -619,7 +603,7 @@ pub struct RuleIr {
     pub on: EventTypeId,
     /// Bool; absent means always. `event.*` is the triggering event.
     pub when: Option<ExprIr>,
-    /// Windows it reads.
+    /// Feeds it reads.
     pub lets: Vec<LetIr>,
     /// When it is active; absent: always.
     pub active: Option<ScheduleIr>,
@@ -645,15 +629,17 @@ pub struct RuleIr {
     pub actions: Vec<ActionIr>,
 }
 
-/// A named window value of a rule.
+/// A named value of a rule, read from a feed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct LetIr {
     /// E.g. `deaths`.
     pub name: String,
-    /// A `Count` definition (index).
+    /// A `Feed` definition (index).
     pub definition: u32,
     /// The key's parts over the *triggering* event: as many and of the same types as the definition's.
     pub key: Vec<ExprIr>,
+    /// A constant of the pool, of the feed's type: what is read where the window is empty.
+    pub default: Option<u32>,
 }
 
 /// A gate of a rule. A gate's definition belongs to one rule.
@@ -770,6 +756,7 @@ impl Node {
             | Node::Field(_)
             | Node::HasField(_)
             | Node::Let(_)
+            | Node::HasLet(_)
             | Node::Local(_) => {}
             Node::Select { of, .. }
             | Node::HasSelect { of, .. }

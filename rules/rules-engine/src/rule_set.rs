@@ -16,7 +16,7 @@ use crate::index::Index;
 use crate::ir::{CalendarIr, ConstIr, Mode, RegionsIr, Scope};
 use crate::outcome::{RuleIndex, WorstCase};
 use crate::schedule::Schedule;
-use crate::state::{Bounds, Layout, Rate};
+use crate::state::{Bounds, Gathering, Layout, Rate, Span};
 use crate::zone::Zone;
 
 /// See the file's head. Made by [`RuleSet::load`].
@@ -83,7 +83,7 @@ pub(crate) struct Definition {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Count { within_ms: u64 },
+    Feed { gathering: Gathering, span: Span },
     Once { generation: u32, period_ms: Option<u64> },
     Cooldown { duration_ms: u64 },
     Rate { count: u32, period_ms: u64, burst: u32 },
@@ -105,11 +105,13 @@ pub(crate) struct Partition {
     pub(crate) worst_case: WorstCase,
 }
 
-/// A window that the event type feeds.
+/// A feed of the event type.
 pub(crate) struct Feed {
     pub(crate) definition: u32,
     pub(crate) filter: Option<Program>,
     pub(crate) key: Vec<Program>,
+    /// What it gathers; absent where events alone are gathered.
+    pub(crate) operand: Option<Program>,
 }
 
 /// What is asked of a rule first.
@@ -150,6 +152,8 @@ pub(crate) struct Let {
     pub(crate) name: String,
     pub(crate) definition: u32,
     pub(crate) key: Vec<Program>,
+    /// A constant: what is read where the window is empty.
+    pub(crate) default: Option<u32>,
 }
 
 /// As [`ir::RolloutIr`](crate::ir::RolloutIr), checked.

@@ -7,7 +7,7 @@ use kit::{Builder, DIED, HIT, World, gate, let_};
 use proptest::prelude::*;
 use rules_engine::ir::{
     BinaryOp as B, ComprehensionKind as C, ConstIr, DefinitionKind, ExprIr, Function as F, JumpIr, Node, RuleSetIr,
-    TemplateEntry, Var, Window, ZoneIr, limits,
+    TemplateEntry, Var, ZoneIr, limits,
 };
 use rules_engine::{LoadError, RuleSet};
 use serde_json::json;
@@ -15,8 +15,8 @@ use serde_json::json;
 /// A set that uses every part of the form.
 fn rich() -> Builder {
     let mut b = Builder::new();
-    let hits = b.count("rich/hits", HIT, 60_000, Window::Ring { capacity: 4 });
-    let slow = b.count("rich/slow", DIED, 60_000, Window::Buckets);
+    let hits = b.count("rich/hits", HIT, 60_000, Some(4));
+    let slow = b.count("rich/slow", DIED, 60_000, None);
     let once = b.once("rich/once", Some(1_000));
     let cooldown = b.cooldown("rich/cooldown", 500);
     let item = binary(select(local(0), 2), B::Greater, call(F::ToUint, [int(1)]));

@@ -8,7 +8,7 @@ use edge_event::{Action, Event, StateDelta, StateKey, UnixMillis};
 use kit::tree::{binary, field, int, window};
 use kit::{Builder, HIT, START, World, gate, let_};
 use proptest::prelude::*;
-use rules_engine::ir::{BinaryOp as B, Window};
+use rules_engine::ir::BinaryOp as B;
 use rules_engine::{RuleSet, State, StateLimits};
 use serde_json::json;
 
@@ -41,13 +41,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// One rule for each window and gate, all on one event type.
 fn rule_set(durable: bool) -> RuleSet {
     let mut b = Builder::new();
-    let ring = b.count("ring/n", HIT, WITHIN, Window::Ring { capacity: CAPACITY });
-    let buckets = b.count("buckets/n", HIT, WITHIN, Window::Buckets);
+    let ring = b.count("ring/n", HIT, WITHIN, Some(CAPACITY));
+    let buckets = b.count("buckets/n", HIT, WITHIN, None);
     let counts = b.expr(&binary(field(kit::LEVEL), B::Equal, int(1)));
-    for definition in &mut b.ir.definitions {
-        let rules_engine::ir::DefinitionKind::Count { filter, .. } = &mut definition.kind else { panic!("a count") };
-        *filter = Some(counts.clone());
-        definition.durable = durable;
+    for definition in [ring, buckets] {
+        b.feed_mut(definition).filter = Some(counts.clone());
+        b.ir.definitions[definition as usize].durable = durable;
     }
     b.rule("ring", HIT, None, &[("n", window(0))]).lets = vec![let_("n", ring)];
     b.rule("buckets", HIT, None, &[("n", window(0))]).lets = vec![let_("n", buckets)];
@@ -180,7 +179,7 @@ proptest! {
             b.rule("r", HIT, None, &[("n", window(0))]).lets = vec![let_("n", hits)];
             b.load()
         };
-        let sets = [set(Window::Ring { capacity: 64 }, 1), set(Window::Buckets, 2)];
+        let sets = [set(Some(64), 1), set(None, 2)];
         let (mut world, mut twin) = (World::new(), Twin::default());
         let events = events(&mut world, &steps);
         for ((step, event), swap) in steps.iter().zip(&events).zip(swaps) {

@@ -7,8 +7,8 @@ use expect_test::expect;
 use kit::tree::{Tree, binary, call, field, int, param, text, window};
 use kit::{Builder, DIED, HIT, LEVEL, START, World, ZONE, gate, let_};
 use rules_engine::ir::{
-    ActionIr, ActionKind, AtCapacity, BinaryOp as B, DefinitionKind, Function as F, LetIr, Mode, Scope, TemplateEntry,
-    TemplateIr, Window, limits,
+    ActionIr, ActionKind, Aggregate, AtCapacity, BinaryOp as B, DefinitionKind, FeedIr, Function as F, LetIr, Mode,
+    Scope, TemplateEntry, TemplateIr, Window, limits,
 };
 use rules_engine::{Reason, RuleIndex, RuleSet, Verdict, explain};
 use serde_json::json;
@@ -25,7 +25,7 @@ fn body(command: &Command) -> &str {
 
 fn third_death() -> RuleSet {
     let mut b = Builder::new();
-    let deaths = b.count("offer/deaths", DIED, 300_000, Window::Ring { capacity: 3 });
+    let deaths = b.count("offer/deaths", DIED, 300_000, Some(3));
     let cooldown = b.cooldown("offer/cooldown", 86_400_000);
     let when = Tree::And(vec![
         binary(field(LEVEL), B::GreaterOrEqual, int(10)),
@@ -121,7 +121,7 @@ fn rules_go_by_falling_precedence_then_name() {
 #[test]
 fn late_events_meet_rules_without_windows_only() {
     let mut b = Builder::new();
-    let hits = b.count("windowed/hits", HIT, 60_000, Window::Ring { capacity: 5 });
+    let hits = b.count("windowed/hits", HIT, 60_000, Some(5));
     let level = binary(field(LEVEL), B::Greater, int(5));
     let windowed = Tree::And(vec![level.clone(), binary(window(0), B::GreaterOrEqual, int(1))]);
     b.rule("plain", HIT, Some(level), &[]);
@@ -240,18 +240,18 @@ fn every_kind_of_action_has_its_form() {
 fn correlated_keys_split_windows() {
     let mut b = Builder::new();
     let key = vec![b.expr(&field(ZONE))];
-    let kind = DefinitionKind::Count {
+    let kind = DefinitionKind::Feed(FeedIr {
         event_type: HIT,
         filter: None,
         key: key.clone(),
-        within_ms: 60_000,
-        window: Window::Ring { capacity: 9 },
-    };
+        aggregate: Aggregate::Count { ring: Some(9) },
+        window: Window::Sliding { within_ms: 60_000 },
+    });
     let mut definition = kit::definition("r/n", kind);
     definition.key_types = kit::string_key();
     let definition = b.define(definition);
     let rule = b.rule("r", DIED, None, &[("n", window(0))]);
-    rule.lets = vec![LetIr { name: "n".to_owned(), definition, key }];
+    rule.lets = vec![LetIr { name: "n".to_owned(), definition, key, default: None }];
     let (set, mut w) = (b.load(), World::new());
     for zone in ["a", "b", "a"] {
         assert_eq!(w.send(&set, "p1", HIT, 0, &json!({ "zone": zone })), Verdict::NoMatch);
@@ -315,7 +315,7 @@ fn an_event_orders_no_more_than_its_record_can_hold() {
 #[test]
 fn state_survives_swaps_for_equal_definitions() {
     let mut b = Builder::new();
-    let hits = b.count("r/hits", HIT, 60_000, Window::Ring { capacity: 3 });
+    let hits = b.count("r/hits", HIT, 60_000, Some(3));
     let cooldown = b.cooldown("r/cooldown", 60_000);
     let rule = b.rule("r", HIT, Some(binary(window(0), B::GreaterOrEqual, int(3))), &[("n", window(0))]);
     rule.lets = vec![let_("hits", hits)];
@@ -323,10 +323,8 @@ fn state_survives_swaps_for_equal_definitions() {
     let one = b.load();
     // Another threshold needs another layout; another condition, window and duration change nothing about the key.
     b.ir.revision = 2;
-    let DefinitionKind::Count { window: layout, within_ms, .. } = &mut b.ir.definitions[0].kind else {
-        panic!("a count")
-    };
-    (*layout, *within_ms) = (Window::Buckets, 120_000);
+    let feed = b.feed_mut(hits);
+    (feed.aggregate, feed.window) = (Aggregate::Count { ring: None }, Window::Sliding { within_ms: 120_000 });
     b.ir.rules[0].when = None;
     b.rule("new", HIT, None, &[]).precedence = 5;
     let two = b.load();
@@ -357,7 +355,7 @@ fn explanations_show_values_and_gates() {
     let event = w.event("p1", DIED, 0, &json!({ "level": 8, "zone": "crypt" }));
     w.evaluate(&set, &event);
     let e = explain(&set, &w.state, &event, RuleIndex(0)).expect("about deaths");
-    assert_eq!(e.lets, [("deaths".to_owned(), Ok(1))]);
+    assert_eq!(e.lets, [("deaths".to_owned(), Ok("1".to_owned()))]);
     assert_eq!(e.conjuncts.iter().map(|(_, holds)| *holds).collect::<Vec<_>>(), [Ok(false), Ok(true), Ok(false)]);
     assert_eq!(e.holds, Ok(false));
     assert_eq!(e.gates[0].gate, "cooldown");
@@ -381,7 +379,7 @@ fn unreadable_payloads_are_counted_and_disturb_nothing() {
 #[test]
 fn shard_scope_shares_cells_between_players() {
     let mut b = Builder::new();
-    let hits = b.count("r/hits", HIT, 60_000, Window::Buckets);
+    let hits = b.count("r/hits", HIT, 60_000, None);
     b.ir.definitions[0].scope = Scope::Shard;
     b.ir.definitions[0].id = rules_engine::stable_id("eu.test", &b.ir.definitions[0]);
     b.rule("r", HIT, None, &[("n", window(0))]).lets = vec![let_("hits", hits)];
@@ -394,7 +392,7 @@ fn shard_scope_shares_cells_between_players() {
 #[test]
 fn cells_expire_when_no_window_reaches_them_and_work_is_bounded() {
     let mut b = Builder::new();
-    b.count("r/hits", HIT, 1_000, Window::Ring { capacity: 2 });
+    b.count("r/hits", HIT, 1_000, Some(2));
     let (set, mut w) = (b.load(), World::new());
     for n in 0..600 {
         w.send(&set, &format!("p{n}"), HIT, 0, &json!({}));
@@ -416,7 +414,7 @@ fn cells_expire_when_no_window_reaches_them_and_work_is_bounded() {
 /// The clock was an hour ahead when the cells were written, and the process starts again with a right one.
 #[test]
 fn what_was_in_the_future_has_just_happened_when_it_is_restored() {
-    for kind in [Window::Ring { capacity: 3 }, Window::Buckets] {
+    for kind in [Some(3), None] {
         let mut b = Builder::new();
         let hits = b.count("twice/hits", HIT, 3_000, kind);
         b.ir.definitions[0].durable = true;
@@ -444,7 +442,7 @@ fn what_was_in_the_future_has_just_happened_when_it_is_restored() {
 #[test]
 fn durable_changes_stand_in_the_deltas() {
     let mut b = Builder::new();
-    let hits = b.count("r/hits", HIT, 1_000, Window::Ring { capacity: 2 });
+    let hits = b.count("r/hits", HIT, 1_000, Some(2));
     (b.ir.definitions[0].durable, b.ir.definitions[0].max_keys) = (true, 1);
     b.rule("r", DIED, None, &[("n", window(0))]).lets = vec![let_("hits", hits)];
     let (set, mut w) = (b.load(), World::new());

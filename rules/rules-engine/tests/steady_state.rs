@@ -10,7 +10,7 @@ use std::cell::Cell;
 use edge_event::UnixMillis;
 use kit::tree::{Tree, binary, call, comprehension, double, field, int, local, select, text, uint, var, window};
 use kit::{Builder, DIED, HIT, START, World, gate, let_};
-use rules_engine::ir::{BinaryOp as B, ComprehensionKind as C, Function as F, Var, Window};
+use rules_engine::ir::{BinaryOp as B, ComprehensionKind as C, Function as F, Var};
 use rules_engine::{RuleSet, State, StateLimits, Verdict};
 use serde_json::json;
 
@@ -46,8 +46,8 @@ static ALLOCATOR: Counting = Counting;
 /// Rules that look at everything and hold for nothing; windows that are fed by every event.
 fn busy() -> RuleSet {
     let mut b = Builder::new();
-    let ring = b.count("w/ring", HIT, 60_000, Window::Ring { capacity: 8 });
-    let buckets = b.count("w/buckets", HIT, 60_000, Window::Buckets);
+    let ring = b.count("w/ring", HIT, 60_000, Some(8));
+    let buckets = b.count("w/buckets", HIT, 60_000, None);
     let never = |t: Tree| Some(Tree::And(vec![t, binary(field(kit::LEVEL), B::GreaterOrEqual, int(0))]));
     let impossible = binary(window(0), B::Greater, int(1_000_000));
     let rule = b.rule("windows", HIT, never(Tree::And(vec![impossible, binary(window(1), B::Less, int(0))])), &[]);
@@ -97,7 +97,7 @@ fn events_that_fire_nothing_allocate_nothing() {
 #[test]
 fn the_same_inputs_give_the_same_bytes() {
     let mut b = Builder::new();
-    let hits = b.count("r/hits", HIT, 60_000, Window::Buckets);
+    let hits = b.count("r/hits", HIT, 60_000, None);
     let once = b.once("s/once", Some(1_000));
     let values = [("attrs", field(kit::ATTRS)), ("n", window(0))];
     b.rule("r", HIT, None, &values).lets = vec![let_("hits", hits)];

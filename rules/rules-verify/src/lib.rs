@@ -78,11 +78,10 @@ impl Verify {
         for (at, info) in offline.rule_set().rules().filter(|(_, info)| info.on == event.event_type) {
             let Some(opinions) = self.opinions.get(&*info.package) else { continue };
             let Some(explanation) = offline.explain_last(at) else { continue };
-            let counts: Vec<(String, u32)> = explanation
-                .lets
-                .iter()
-                .filter_map(|(name, count)| Some((name.clone(), *count.as_ref().ok()?)))
-                .collect();
+            let Some(counts) = whole_numbers(&explanation) else {
+                self.verified.pass_over(&info.package, &info.id);
+                continue;
+            };
             let Some(reference) =
                 opinions.ask(&info.id, Facts { event, fields: &fields, counts: &counts }, &self.payloads)
             else {
@@ -124,6 +123,16 @@ impl Verify {
     pub fn verified(&self) -> &Verified {
         &self.verified
     }
+}
+
+/// What the rule's `let`s gathered, where all of it is whole numbers: the reference is given nothing else.
+fn whole_numbers(explanation: &Explanation) -> Option<Vec<(String, i64)>> {
+    let number = |(name, value): &(String, Result<String, EvalError>)| match value {
+        Ok(text) => text.parse().ok().map(|number| Some((name.clone(), number))),
+        Err(_) => Some(None),
+    };
+    let numbers: Option<Vec<_>> = explanation.lets.iter().map(number).collect();
+    numbers.map(|numbers| numbers.into_iter().flatten().collect())
 }
 
 /// Whether the engine had to stop at one of its limits, which the reference does not have.

@@ -28,7 +28,7 @@ pub(crate) struct Facts<'a> {
     /// The event's payload.
     pub(crate) fields: &'a Value,
     /// The rule's counts that have a value.
-    pub(crate) counts: &'a [(String, u32)],
+    pub(crate) counts: &'a [(String, i64)],
 }
 
 /// Names of what an event knows beside its payload.
@@ -97,7 +97,7 @@ impl Activation for Known<'_> {
             "token.segments" => Value::list(conn.segments.iter().map(|segment| Value::from(&**segment)).collect()),
             name => match self.constants.get(name) {
                 Some(value) => value.clone(),
-                None => Value::Int(counts.iter().find(|(of, _)| of == name)?.1.into()),
+                None => Value::Int(counts.iter().find(|(of, _)| of == name)?.1),
             },
         };
         Some(Lookup::Value(value))

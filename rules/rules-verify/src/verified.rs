@@ -40,7 +40,9 @@ pub struct RuleVerified {
     pub without_value: u64,
     /// Of them, given up by the engine at one of its limits, which the reference does not have; nothing is said of them.
     pub given_up: u64,
-    /// Of them, of which the two say different things.
+    /// Events of which the reference was not asked, as a `let` of the rule gathers something else than whole numbers.
+    pub passed_over: u64,
+    /// Of those of which both were asked, of which the two say different things.
     pub different: u64,
     /// The first of those.
     pub differences: Vec<Difference>,
@@ -58,7 +60,7 @@ pub struct Difference {
     /// What the reference says.
     pub reference: String,
     /// The rule's counts as both saw them.
-    pub counts: Vec<(String, u32)>,
+    pub counts: Vec<(String, i64)>,
 }
 
 /// What both say of one event.
@@ -71,7 +73,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) torn: Option<&'static str>,
     pub(crate) is_given_up: bool,
     pub(crate) reference: Result<bool, String>,
-    pub(crate) counts: Vec<(String, u32)>,
+    pub(crate) counts: Vec<(String, i64)>,
 }
 
 impl Verified {
@@ -89,6 +91,12 @@ impl Verified {
         let mut rules: Vec<RuleVerified> = rules.collect();
         rules.sort_by(|a, b| (&a.package, &a.rule).cmp(&(&b.package, &b.rule)));
         Verified { rules, ..Verified::default() }
+    }
+
+    pub(crate) fn pass_over(&mut self, package: &str, rule: &str) {
+        if let Some(of) = self.rules.iter_mut().find(|of| of.package == package && of.rule == rule) {
+            of.passed_over += 1;
+        }
     }
 
     pub(crate) fn count(&mut self, asked: Asked<'_>, event: impl FnOnce() -> String) {
@@ -127,6 +135,7 @@ impl Verified {
             rule.held += other.held;
             rule.without_value += other.without_value;
             rule.given_up += other.given_up;
+            rule.passed_over += other.passed_over;
             rule.different += other.different;
             rule.differences.extend(other.differences.iter().cloned());
         }
@@ -155,6 +164,13 @@ impl Verified {
             let RuleVerified { asked, held, without_value, given_up, different, .. } = rule;
             let _ =
                 writeln!(out, "{name:<width$} {asked:>9} {held:>9} {without_value:>9} {given_up:>9} {different:>9}");
+        }
+        for rule in self.rules.iter().filter(|rule| rule.passed_over > 0) {
+            let (name, times) = (rule.name(), rule.passed_over);
+            let _ = writeln!(
+                out,
+                "\n{name}: not asked {times} times, as a `let` of it gathers something else than whole numbers"
+            );
         }
         let asked: u64 = self.rules.iter().map(|rule| rule.asked).sum();
         let different: u64 = self.rules.iter().map(|rule| rule.different).sum();

@@ -194,7 +194,26 @@ codes! {
     ApproximateEquality = "R0308", Warning, "an approximate count compared for equality",
         "A count that is compared with constants up to 64 is exact. Above, or when compared with something else, it is kept in \
         16 parts of the window: it never counts too few, but may count events too many for up to a sixteenth of the window. An equality \
-        may then be skipped over; write `>=` and a `cooldown`.";
+        may then be skipped over; write `>=` and a `cooldown`. Sums and means over a sliding window are kept so, too.";
+    TwoGathered = "R0309", Error, "a clause of `let` that gathers two things",
+        "Each name of `let` has one of `count`, `sum`, `min`, `max`, `avg`, `distinct`, `first_seen` and `last`. Give each a name of \
+        its own; they may look at the same events.";
+    BadGatheredValue = "R0310", Error, "a value that cannot be gathered so",
+        "`sum` and `avg` take numbers and durations; `min` and `max` take moments, too; `distinct` takes what can be part of a key; \
+        `last` takes any single value. Convert with `int(…)` or `double(…)`, or count the events with `count` and `where`.";
+    EmptyWindow = "R0311", Error, "a value that may not be there",
+        "A window without events has no smallest or largest value, no mean, no first and no last event. So an expression that reads one must ask first, \
+        `has(best) && best > 100`, or the clause must say what an empty window reads as: `default: 0`. What `when` asks holds for \
+        the commands, too. No question is needed where the triggering event itself is gathered, without `where`: then there is \
+        always one.";
+    TwoWindows = "R0312", Error, "a clause of `let` with two windows",
+        "Events count in one window: the last while (`within`) or a session (`session`). Give each a name of its own.";
+    LongLast = "R0313", Error, "a `last` that may be too long",
+        "Every key has room for the longest text that may come, at most 256 bytes. The catalogue's `max_len` bounds a field; cut \
+        what is longer with `substring`.";
+    LastIsTrigger = "R0314", Warning, "a `last` that always reads the triggering event",
+        "A rule sees its windows with the triggering event in them. So the last event of the triggering type is the triggering \
+        event, and `event.…` reads the same without keeping anything. With a `where` that leaves it out, `last` reads an older one.";
 
     EmptySchedule = "R0320", Error, "a schedule that never begins",
         "`from` is the first day or time at which the rule is active, `until` the day after whose end, or the time at which, it no \

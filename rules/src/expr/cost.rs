@@ -17,6 +17,8 @@ pub(crate) struct Cost {
     pub(crate) ns: f64,
     /// The most costly part.
     pub(crate) worst: Option<Worst>,
+    /// The longest text that it may give. Bytes.
+    pub(crate) bytes: f64,
     /// The conditions that `&&` joins, each alone; or the whole, where it joins none.
     pub(crate) parts: Vec<Part>,
 }
@@ -76,8 +78,8 @@ const CONN_ITEMS: f64 = 64.0;
 pub(crate) fn cost_of(expr: &Expr<'_>, scope: Scope<'_>) -> Cost {
     let mut pricing = Pricing { expr, scope, locals: vec![Size::default(); expr.checked.locals().len()], worst: None };
     let mut parts = Vec::new();
-    let ns = pricing.whole(expr.checked.root(), &mut parts);
-    Cost { ns, worst: pricing.worst, parts }
+    let (ns, size) = pricing.whole(expr.checked.root(), &mut parts);
+    Cost { ns, worst: pricing.worst, bytes: size.bytes, parts }
 }
 
 struct Pricing<'a, 'e> {
@@ -88,33 +90,35 @@ struct Pricing<'a, 'e> {
 }
 
 impl Pricing<'_, '_> {
-    /// Cost of the whole; leaves what `&&` joins in `parts`.
-    fn whole(&mut self, root: NodeId, parts: &mut Vec<Part>) -> f64 {
+    /// Cost of the whole, and the size of the result; leaves what `&&` joins in `parts`.
+    fn whole(&mut self, root: NodeId, parts: &mut Vec<Part>) -> (f64, Size) {
         match self.expr.kind(root) {
             NodeKind::And(joined) => {
                 let joined = joined.clone();
-                2.0 + joined.into_iter().map(|at| self.part(at, 1.0, parts)).sum::<f64>()
+                (2.0 + joined.into_iter().map(|at| self.part(at, 1.0, parts).0).sum::<f64>(), Size::default())
             }
             _ => self.part(root, 0.0, parts),
         }
     }
 
     /// One part, priced as if it stood alone; `own` is what joining it costs.
-    fn part(&mut self, at: NodeId, own: f64, parts: &mut Vec<Part>) -> f64 {
+    fn part(&mut self, at: NodeId, own: f64, parts: &mut Vec<Part>) -> (f64, Size) {
         let before = self.worst.take();
-        let ns = self.node(at, 1.0).0 + own;
+        let (ns, size) = self.node(at, 1.0);
+        let ns = ns + own;
         parts.push(Part { at, ns, why: self.worst.as_ref().map(Worst::words) });
         let is_worse = before.as_ref().is_none_or(|b| self.worst.as_ref().is_some_and(|w| w.ns > b.ns));
         if !is_worse {
             self.worst = before;
         }
-        ns
+        (ns, size)
     }
 
     /// Cost of one run, and the size of the result. `times` is how often the macros around run it.
     fn node(&mut self, id: NodeId, times: f64) -> (f64, Size) {
         match self.expr.kind(id) {
             NodeKind::Constant(constant) => (1.0, constant_size(constant)),
+            NodeKind::HasVariable { .. } => (1.0, Size::default()),
             NodeKind::Variable { name } => (1.0, self.variable(name, &self.expr.checked.node(id).ty)),
             NodeKind::NamedConstant { name } => {
                 let set = self.scope.names.sets.get(super::lower::set_name(name));
@@ -232,7 +236,8 @@ impl Pricing<'_, '_> {
                 (30.0 + bytes / 4.0, Size { bytes, ..Size::default() })
             }
             Some(O::LowerAscii | O::UpperAscii | O::Trim | O::SubstringFrom | O::SubstringFromTo | O::CharAt) => {
-                (25.0 + a.bytes, Size { bytes: a.bytes, ..Size::default() })
+                let bytes = a.bytes.min(4.0 * self.characters(overload, args));
+                (25.0 + a.bytes, Size { bytes, ..Size::default() })
             }
             Some(O::IntToString | O::UintToString | O::DoubleToString | O::TimestampToString | O::DurationToString) => {
                 (60.0, Size { bytes: 40.0, ..Size::default() })
@@ -242,6 +247,19 @@ impl Pricing<'_, '_> {
         };
         let amount = parts.iter().map(|(_, s)| s.bytes.max(s.items)).fold(0.0, f64::max);
         self.done(id, operands, (own, amount), times, result)
+    }
+
+    /// The most characters of a part of a text, where the part's borders are constant.
+    fn characters(&self, overload: Option<Overload>, args: &[NodeId]) -> f64 {
+        let constant = |at: usize| match args.get(at).map(|arg| self.expr.kind(*arg)) {
+            Some(NodeKind::Constant(Constant::Int(n))) => Some(*n as f64),
+            _ => None,
+        };
+        match (overload, constant(1), constant(2)) {
+            (Some(Overload::CharAt), ..) => 1.0,
+            (Some(Overload::SubstringFromTo), Some(from), Some(to)) => (to - from).max(0.0),
+            _ => f64::INFINITY,
+        }
     }
 
     fn comprehension(&mut self, id: NodeId, times: f64) -> (f64, Size) {

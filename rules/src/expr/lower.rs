@@ -47,6 +47,10 @@ fn lower_all(
     pools: &mut Pools,
     report: &mut Report,
 ) -> Option<(ExprIr, Vec<Span>)> {
+    // It reads something that is wrong itself, and that was told.
+    if expr.checked.nodes().any(|(_, node)| node.ty == Type::Error) {
+        return None;
+    }
     let at = expr.checked.root();
     let (nodes, places, locals) = (Vec::new(), Vec::new(), Vec::new());
     let mut lowering = Lowering { expr, scope, pools, report, nodes, places, locals, at, depth: 0 };
@@ -103,6 +107,10 @@ impl Lowering<'_, '_> {
             NodeKind::Error => None,
             NodeKind::Constant(constant) => Some(self.constant(constant)),
             NodeKind::Variable { name } => self.variable(id, name),
+            NodeKind::HasVariable { name } => {
+                let at = self.scope.lets.iter().position(|known| known == name)?;
+                Some(self.push(Node::HasLet(at as u16)))
+            }
             NodeKind::NamedConstant { name } => Some(self.set_as_list(name)),
             NodeKind::Local(local) => {
                 let depth = self.locals.iter().position(|l| *l == local.index());

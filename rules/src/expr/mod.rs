@@ -9,12 +9,14 @@ mod cost;
 mod explain;
 mod lints;
 mod lower;
+mod presence;
 mod reads;
 mod types;
 
 pub(crate) use cost::{Cost, cost_of};
 pub(crate) use lints::{constant_condition, deprecated, first_line, never_true};
 pub(crate) use lower::{const_ir, lower, lower_parts, lower_with_places};
+pub(crate) use presence::{implied, unguarded};
 pub(crate) use reads::{Use, is_indexable, names_player, split_filter, tainted_by, uses_of, variables};
 pub(crate) use types::{CatalogueTypes, event_message};
 
@@ -176,7 +178,10 @@ pub(crate) fn in_words(ty: &Type) -> String {
         Type::Bool => "true or false (bool)".to_owned(),
         Type::String => "text (string)".to_owned(),
         Type::Int => "a whole number (int)".to_owned(),
+        Type::Uint => "a whole number (uint)".to_owned(),
         Type::Double => "a number (double)".to_owned(),
+        Type::Timestamp => "a moment (timestamp)".to_owned(),
+        Type::Duration => "a length of time (duration)".to_owned(),
         Type::Message(name) => format!("the message {name}"),
         other => other.to_string(),
     }

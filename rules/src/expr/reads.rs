@@ -51,6 +51,7 @@ pub(super) fn children(kind: &NodeKind) -> Vec<NodeId> {
         | NodeKind::Constant(_)
         | NodeKind::TypeValue(_)
         | NodeKind::Variable { .. }
+        | NodeKind::HasVariable { .. }
         | NodeKind::NamedConstant { .. }
         | NodeKind::Local(_) => Vec::new(),
         NodeKind::Field { operand, .. }
@@ -84,7 +85,7 @@ fn walk(expr: &Expr<'_>, id: NodeId, f: &mut impl FnMut(NodeId, &NodeKind)) {
 pub(crate) fn variables(expr: &Expr<'_>) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     walk(expr, expr.checked.root(), &mut |_, kind| {
-        if let NodeKind::Variable { name } | NodeKind::NamedConstant { name } = kind {
+        if let NodeKind::Variable { name } | NodeKind::HasVariable { name } | NodeKind::NamedConstant { name } = kind {
             out.insert(name.clone());
         }
     });

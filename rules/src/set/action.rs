@@ -82,13 +82,13 @@ impl Building<'_> {
         lowered.filter(|_| fine)
     }
 
-    /// A count in an expression that clients can drive up, as they may send what is counted.
+    /// What `let` gathers of events that clients may send, in an expression: they can shape it.
     fn forgeable_count(&self, expr: &Expr<'_>, rule: &Triggered<'_>) -> Option<(NodeId, String)> {
         let read = variables(expr);
         let counts = rule.decl.lets.iter().filter(|decl| read.contains(&decl.name.value));
-        let mut counted = counts.filter_map(|decl| self.catalogue.event_type_by_name(&decl.count.value));
+        let mut counted = counts.filter_map(|decl| self.catalogue.event_type_by_name(&decl.of.value));
         let found = counted.find(|t| t.provenance.allows(Provenance::Client))?;
-        Some((expr.checked.root(), format!("clients may send {}, which is counted", found.name)))
+        Some((expr.checked.root(), format!("clients may send {}, which is gathered", found.name)))
     }
 
     /// Writes an object's members in the order of their names. Recursion is bounded by the depth of the file's tree.
@@ -198,9 +198,9 @@ impl Building<'_> {
             found.push((rule.decl.on.span, format!("clients may send {}", event.name)));
         }
         for decl in &rule.decl.lets {
-            let counted = self.catalogue.event_type_by_name(&decl.count.value);
+            let counted = self.catalogue.event_type_by_name(&decl.of.value);
             if counted.is_some_and(|t| t.provenance.allows(Provenance::Client)) {
-                found.push((decl.count.span, format!("clients may send {}", decl.count.value)));
+                found.push((decl.of.span, format!("clients may send {}", decl.of.value)));
             }
         }
         let read = seen.iter().filter_map(|(expr, scope)| {
@@ -238,6 +238,7 @@ fn shifted(node: Node, by: u32) -> Node {
         | Node::Field(_)
         | Node::HasField(_)
         | Node::Let(_)
+        | Node::HasLet(_)
         | Node::Local(_) => node,
         Node::Select { of, number } => Node::Select { of: of + by, number },
         Node::HasSelect { of, number } => Node::HasSelect { of: of + by, number },

@@ -69,8 +69,8 @@ pub(crate) enum What {
     Condition,
     /// Making its commands, when it does.
     Commands,
-    /// Feeding the count of this name.
-    Count(String),
+    /// Feeding the `let` of this name.
+    Feed(String),
 }
 
 impl Sum {
@@ -88,9 +88,9 @@ impl Sum {
         }));
     }
 
-    /// The cell of a count is read.
+    /// The cell of a `let` is read.
     pub(crate) fn add_cell(&mut self, span: Span) {
-        self.add_cell_of(span, "reads the count's cell");
+        self.add_cell_of(span, "reads its cell");
     }
 
     /// A cell is read, for a reason in words.

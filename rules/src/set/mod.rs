@@ -7,11 +7,13 @@ mod action;
 mod depends;
 mod group;
 mod key;
+mod letting;
 mod limit;
 pub(crate) mod limits;
 pub(crate) mod overlay;
 pub(crate) mod package;
 pub(crate) mod pools;
+mod reading;
 mod rule;
 mod schedule;
 mod share;
@@ -62,7 +64,7 @@ pub(crate) struct Building<'a> {
     pub(crate) unindexed: BTreeMap<EventTypeId, limits::Load>,
     pub(crate) places: Places,
     pub(crate) priced: Vec<Priced>,
-    /// Of the rule at hand: what a client can make up in its keys and in the `where` of its counts.
+    /// Of the rule at hand: what a client can make up in its keys and in what its `let` gathers.
     pub(crate) forgeable: Vec<(Span, String)>,
     pub(crate) report: &'a mut Report,
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 
 use rules_catalogue::EventType;
 use rules_cel::{Env, Type};
-use rules_engine::ir::{ExprIr, LetIr, Mode, RuleIr};
+use rules_engine::ir::{ExprIr, Mode, RuleIr};
 
 use super::Building;
 use super::action::Seen;
+use super::letting::Letting;
 use super::limits::{COMMANDS_NS, Priced, RULE_NS, Sum, What};
 use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
@@ -47,12 +48,6 @@ impl<'a> Triggered<'a> {
     }
 }
 
-/// The compiled parts of a rule; what is wrong is `None`.
-struct Parts {
-    when: Option<Option<ExprIr>>,
-    lets: Option<Vec<LetIr>>,
-}
-
 impl Building<'_> {
     /// Compiles one rule into the set, with the names that it knows; adds what it reads to `used`.
     pub(crate) fn rule(
@@ -68,22 +63,7 @@ impl Building<'_> {
         let Some(event) = self.event_type(&decl.on) else { return };
         let mut event_env = env.child();
         event_env.variable("event", Type::message(event_message(catalogue, event)));
-        let mut rule_env = event_env.child();
-        let lets: Vec<String> = decl.lets.iter().map(|l| l.name.value.clone()).collect();
-        for name in &lets {
-            rule_env.variable(name.as_str(), Type::Int);
-        }
-        for name in &decl.broken_lets {
-            // Fits everything, so that one mistake is told once.
-            rule_env.variable(name.as_str(), Type::Error);
-        }
-        let mut action_env = rule_env.child();
-        if decl.broken_variations {
-            action_env.variable("variation", Type::Error);
-        } else if !decl.variations.is_empty() {
-            action_env.variable("variation", Type::String);
-        }
-        let scope = Scope { catalogue, names, env: &rule_env, event, root: "event", lets: &lets };
+        let scope = Scope { catalogue, names, env: &event_env, event, root: "event", lets: &[] };
         let reads = RefCell::new(BTreeSet::new());
         let rule = Triggered {
             decl,
@@ -94,29 +74,39 @@ impl Building<'_> {
             scope,
             used: &reads,
         };
-        let acting = Triggered { scope: Scope { env: &action_env, ..scope }, ..rule };
-        if let Some(ir) = self.parts(&rule, &acting, package, owner) {
+        self.forgeable.clear();
+        let mut sum = Sum::default();
+        let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, &rule, &mut sum)).collect();
+        let rule_env = with_lets(&event_env, decl, &lets);
+        let mut action_env = rule_env.child();
+        if decl.broken_variations {
+            action_env.variable("variation", Type::Error);
+        } else if !decl.variations.is_empty() {
+            action_env.variable("variation", Type::String);
+        }
+        let names: Vec<String> = decl.lets.iter().map(|l| l.name.value.clone()).collect();
+        let rule = Triggered { scope: Scope { env: &rule_env, lets: &names, ..scope }, ..rule };
+        let acting = Triggered { scope: Scope { env: &action_env, ..rule.scope }, ..rule };
+        if let Some(ir) = self.parts(&rule, &acting, package, owner, (lets.into_iter().collect(), sum)) {
             self.pools.event(event.id);
             self.rules.push(ir);
         }
         used.append(&mut reads.borrow_mut());
     }
 
-    /// `acting` is the rule as its actions see it.
+    /// Compiles what stands around `let`, whose clauses (`None` where one is wrong) and their cost are given; `acting` is the rule as
+    /// its actions see it.
     fn parts<'a>(
         &mut self,
         rule: &Triggered<'a>,
         acting: &Triggered<'a>,
         package: &Package<'_>,
         owner: &str,
+        (lets, mut sum): (Option<Vec<Letting>>, Sum),
     ) -> Option<RuleIr> {
         let decl = rule.decl;
-        let mut sum = Sum::default();
         let mut commands_sum = Sum::default();
         let mut seen: Seen<'a> = Vec::new();
-        self.forgeable.clear();
-        let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, rule, &mut sum)).collect();
-        let lets: Option<Vec<LetIr>> = lets.into_iter().collect();
         let when = match &decl.when {
             None => Some(None),
             Some(cel) => self.condition(cel, rule, &mut sum, &mut seen).map(Some),
@@ -137,11 +127,8 @@ impl Building<'_> {
         for (expr, _) in &seen {
             rule.used.borrow_mut().extend(variables(expr));
         }
-        let parts = Parts { when, lets };
-        if let Some(lets) = &parts.lets {
-            for (at, decl) in lets.iter().zip(&decl.lets) {
-                self.choose_window(at, decl, &seen);
-            }
+        if let (Some(lets), Some(when)) = (&lets, &when) {
+            self.look_at_reads(rule, lets, &seen, when.is_some());
         }
         self.check_granting(rule, &seen);
         self.check_cost(rule, &sum, &commands_sum, indexable);
@@ -158,8 +145,8 @@ impl Building<'_> {
             depends_on: decl.depends_on.iter().map(|name| name.value.clone()).collect(),
             tags: decl.tags.iter().map(|t| t.value.clone()).collect(),
             on: rule.scope.event.id,
-            when: parts.when?,
-            lets: parts.lets?,
+            when: when?,
+            lets: lets?.into_iter().map(|letting| letting.ir).collect(),
             active,
             variations: variations?,
             rollout,
@@ -239,6 +226,24 @@ impl<'c> Building<'c> {
         }
         Some(found)
     }
+}
+
+/// What a rule's own expressions know: the event, and the names of `let` with the types that they read.
+fn with_lets<'a>(event_env: &'a Env<'a>, decl: &RuleDecl, lets: &[Option<Letting>]) -> Env<'a> {
+    let mut env = event_env.child();
+    for (decl, letting) in decl.lets.iter().zip(lets) {
+        let name = decl.name.value.as_str();
+        match letting {
+            Some(Letting { ty, may_be_empty: true, .. }) => env.maybe(name, ty.clone()),
+            Some(Letting { ty, .. }) => env.variable(name, ty.clone()),
+            // Fits everything, so that one mistake is told once.
+            None => env.maybe(name, Type::Error),
+        };
+    }
+    for name in &decl.broken_lets {
+        env.maybe(name.as_str(), Type::Error);
+    }
+    env
 }
 
 /// A clause that was written must have been compiled; one that was not written is fine.

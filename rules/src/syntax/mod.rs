@@ -150,7 +150,7 @@ pub struct RuleDecl {
     pub tags: Vec<Spanned<String>>,
     /// The event type.
     pub on: Spanned<String>,
-    /// Counts it reads.
+    /// What it gathers.
     pub lets: Vec<LetDecl>,
     /// The condition; absent: always.
     pub when: Option<Cel>,
@@ -197,27 +197,73 @@ pub struct Cel {
     pub map: OffsetMap,
 }
 
-/// A count over a sliding window.
+/// A clause of `let`: what is gathered of events.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LetDecl {
     /// The name expressions read it by.
     pub name: Spanned<String>,
     /// The whole clause.
     pub span: Span,
-    /// The event type that is counted.
-    pub count: Spanned<String>,
+    /// What becomes of the events.
+    pub gather: Spanned<Gather>,
+    /// Their type.
+    pub of: Spanned<String>,
+    /// What is gathered of each; absent where the events themselves are.
+    pub value: Option<Cel>,
     /// Which of those events; absent: all.
     pub filter: Option<Cel>,
-    /// The window's length in milliseconds.
-    pub within_ms: Spanned<i64>,
+    /// For how long they count.
+    pub window: WindowDecl,
     /// Whose events.
     pub by: KeyDecl,
+    /// Of `distinct`: how many values are told apart; absent: all, the many by estimate.
+    pub max: Option<Spanned<i64>>,
+    /// What is read where the window is empty.
+    pub default: Option<Spanned<Literal>>,
     /// Survives a crash.
     pub durable: bool,
     /// Cells at most.
     pub max_keys: Option<Spanned<i64>>,
     /// What happens at `max_keys`: `true` refuses a new key, `false` drops the oldest.
     pub deny: Option<Spanned<bool>>,
+}
+
+/// What becomes of events in a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gather {
+    /// `count: TYPE`
+    Count,
+    /// `sum: event.field, of: TYPE`
+    Sum,
+    /// `min: event.field, of: TYPE`
+    Min,
+    /// `max: event.field, of: TYPE`
+    Max,
+    /// `avg: event.field, of: TYPE`
+    Avg,
+    /// `distinct: event.field, of: TYPE`
+    Distinct,
+    /// `first_seen: TYPE`
+    FirstSeen,
+    /// `last: event.field, of: TYPE`
+    Last,
+}
+
+/// For how long events count.
+#[derive(Clone, PartialEq, Debug)]
+pub enum WindowDecl {
+    /// `within: 5m`
+    Sliding {
+        /// Its length in milliseconds.
+        within_ms: Spanned<i64>,
+    },
+    /// `session: { gap: 10m }`
+    Session {
+        /// In milliseconds.
+        gap_ms: Spanned<i64>,
+    },
+    /// None is written: all time.
+    Ever,
 }
 
 /// `by:` of a clause.

@@ -50,7 +50,7 @@ impl Checker<'_> {
                 // A parameter in a declared type may be anything, at each use anew.
                 let mut anew = |ty: &Type| self.infer.instantiate(ty, &mut Vec::new());
                 let (ty, kind) = match declared {
-                    Declared::Variable(ty) => (anew(ty), NodeKind::Variable { name: full }),
+                    Declared::Variable(ty) | Declared::Maybe(ty) => (anew(ty), NodeKind::Variable { name: full }),
                     Declared::NamedConstant(ty) => (anew(ty), NodeKind::NamedConstant { name: full }),
                     Declared::Constant(value) => (value.ty(), NodeKind::Constant(value.clone())),
                 };
@@ -223,6 +223,9 @@ impl Checker<'_> {
     /// `has(operand.field)`; `span` is the whole macro's.
     pub(super) fn has(&mut self, span: Span, arg: ExprId) -> NodeId {
         let expr = self.ast.expr(arg);
+        if let Some(name) = self.absentable(arg) {
+            return self.push(span, Type::Bool, NodeKind::HasVariable { name });
+        }
         let ExprKind::Select { operand, optional: false, field, .. } = &expr.kind else {
             let message = "`has` asks for a field";
             let diagnostic = Diagnostic::new(Code::BadMacro, expr.span, message).help("write `has(x.field)`");
@@ -247,6 +250,19 @@ impl Checker<'_> {
             Member::Field(field, _) => self.push(span, Type::Bool, NodeKind::HasField { operand, field }),
             Member::Key(_) => self.push(span, Type::Bool, NodeKind::HasKey { operand, key: field.text.clone() }),
         }
+    }
+}
+
+impl Checker<'_> {
+    /// The full name of a plain name that stands for a variable which may be absent.
+    fn absentable(&self, arg: ExprId) -> Option<String> {
+        let ExprKind::Ident { rooted, name } = &self.ast.expr(arg).kind else { return None };
+        if self.visible_local(*rooted, &name.text).is_some() {
+            return None;
+        }
+        let mut candidates = self.env.name_candidates(*rooted, &name.text).into_iter();
+        let found = candidates.find(|full| self.env.declared(full).is_some())?;
+        matches!(self.env.declared(&found), Some(Declared::Maybe(_))).then_some(found)
     }
 }
 

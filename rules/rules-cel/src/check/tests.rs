@@ -659,3 +659,20 @@ proptest! {
         render(&source, &checked.diagnostics);
     }
 }
+
+#[test]
+fn a_variable_that_may_be_absent_can_be_asked_for() {
+    let mut env = env();
+    env.maybe("best", Type::Int);
+    let seen = |source: &str| {
+        let seen = check(&parse(source).ast, &env);
+        (seen.checked.ty().clone(), render(source, &seen.diagnostics))
+    };
+    assert_eq!(seen("has(best) && best > 3"), (Type::Bool, String::new()));
+    assert_eq!(seen("!has(.best)"), (Type::Bool, String::new()));
+    let checked = check(&parse("has(best)").ast, &env).checked;
+    assert_eq!(checked.node(checked.root()).kind, NodeKind::HasVariable { name: "best".to_owned() });
+    // What is always there is no field, and a macro's own variable hides the name.
+    assert!(seen("has(deaths)").1.contains("`has` asks for a field"));
+    assert!(seen("[1].all(best, has(best))").1.contains("`has` asks for a field"));
+}

@@ -24,8 +24,8 @@ const SHOWN_BYTES: usize = 512;
 pub struct Explanation {
     /// Whether the event came too late for windows.
     pub late: bool,
-    /// Each `let` with its value.
-    pub lets: Vec<(String, Result<u32, EvalError>)>,
+    /// Each `let` with its value as JSON.
+    pub lets: Vec<(String, Result<String, EvalError>)>,
     /// Each field that the event type's rules read, by its path, as JSON.
     pub fields: Vec<(String, String)>,
     /// Each conjunct of `when`: its node, and whether it holds.
@@ -50,7 +50,7 @@ pub fn explain(set: &RuleSet, state: &State, event: &Event, rule: RuleIndex) -> 
     read_lets(case, state, rule, (&mut lets, &mut keys, &scratch));
     Some(Explanation {
         late,
-        lets: rule.lets.iter().zip(&lets).map(|(l, value)| (l.name.clone(), shown_let(*value))).collect(),
+        lets: lets_shown(case, rule, &lets, &scratch),
         fields: fields(case, &scratch),
         conjuncts: conjuncts(case, rule, &lets, &scratch),
         nodes: nodes(case, rule, &lets, &scratch),
@@ -61,11 +61,14 @@ pub fn explain(set: &RuleSet, state: &State, event: &Event, rule: RuleIndex) -> 
     })
 }
 
-fn shown_let(value: LetValue) -> Result<u32, EvalError> {
-    match value {
-        LetValue::Count(n) => Ok(n),
-        LetValue::Failed(e) => Err(e),
-    }
+fn lets_shown(
+    case: Case<'_>,
+    rule: &Rule,
+    lets: &[LetValue],
+    scratch: &Scratch,
+) -> Vec<(String, Result<String, EvalError>)> {
+    let shown = |at: u16| case.scope(lets, scratch).let_value(at).and_then(show);
+    rule.lets.iter().zip(0..).map(|(l, at)| (l.name.clone(), shown(at))).collect()
 }
 
 fn fields(case: Case<'_>, scratch: &Scratch) -> Vec<(String, String)> {

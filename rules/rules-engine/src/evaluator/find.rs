@@ -4,6 +4,7 @@
 //! failed with an error come out with it. Each rule is asked in one place, whether the index chose it or, in the linear
 //! evaluator, nothing chooses: the two differ in what they do not ask.
 
+use super::lets::let_value;
 use super::{Case, Evaluator, Found, KeyBytes};
 use crate::expr::{EvalError, LetValue, Scratch, absorbing, evaluate};
 use crate::index::{Look, OpenTests};
@@ -90,13 +91,14 @@ pub(super) fn read_lets(
     (lets, keys, scratch): (&mut Vec<LetValue>, &mut KeyBytes, &Scratch),
 ) {
     lets.clear();
+    scratch.let_bytes.borrow_mut().clear();
     for let_ in &rule.lets {
         let definition = &case.set.definitions[let_.definition as usize];
         let value = if case.late {
             LetValue::Failed(EvalError::Late)
         } else {
             match keys.make(definition, &let_.key, &case.scope(&[], scratch)) {
-                Ok(key) => LetValue::Count(state.count(&case.touch(let_.definition, key))),
+                Ok(key) => let_value(case, state, let_, key, scratch),
                 Err(e) => LetValue::Failed(e),
             }
         };

@@ -1,7 +1,7 @@
 //! Keys of cells: typed parts to canonical bytes to a stable hash.
 
-use super::{Case, Evaluator, KeyBytes};
-use crate::expr::{EvalError, Program, Scope, Value, evaluate};
+use super::KeyBytes;
+use crate::expr::{EvalError, Program, Scope, evaluate};
 use crate::identity::{KeyPart, key_hash};
 use crate::ir;
 use crate::rule_set::Definition;
@@ -20,44 +20,8 @@ impl KeyBytes {
             ir::Scope::Shard | ir::Scope::Region => {}
         }
         for part in parts {
-            key_part(evaluate(part, scope, part.root())?)?.write(&mut self.key);
+            KeyPart::of(evaluate(part, scope, part.root())?)?.write(&mut self.key);
         }
         Ok(key_hash(&self.key))
-    }
-}
-
-fn key_part(value: Value<'_>) -> Result<KeyPart<'_>, EvalError> {
-    Ok(match value {
-        Value::Bool(b) => KeyPart::Bool(b),
-        Value::Int(n) => KeyPart::Int(n),
-        Value::Uint(n) => KeyPart::Uint(n),
-        Value::String(s) => KeyPart::String(s),
-        Value::Bytes(b) => KeyPart::Bytes(b),
-        Value::Timestamp(t) => KeyPart::Timestamp { seconds: t.seconds, nanos: t.nanos },
-        Value::Duration(nanos) => KeyPart::Duration { nanos },
-        Value::Null | Value::Double(_) | Value::List(_) | Value::Map(_) | Value::Message { .. } => {
-            return Err(EvalError::NoSuchOverload);
-        }
-    })
-}
-
-/// Windows.
-impl Evaluator {
-    /// Counts the event into all windows of its type, before any rule reads one.
-    pub(super) fn feed(&mut self, case: Case<'_>, state: &mut crate::state::State, out: &mut crate::outcome::Outputs) {
-        for feed in &case.partition.feeds {
-            let definition = &case.set.definitions[feed.definition as usize];
-            let scope = case.scope(&[], &self.scratch);
-            let fits = feed.filter.as_ref().map_or(Ok(true), |f| evaluate(f, &scope, f.root())?.as_bool());
-            let key = match fits {
-                Ok(false) => continue,
-                Ok(true) => self.keys.make(definition, &feed.key, &scope),
-                Err(e) => Err(e),
-            };
-            match key {
-                Ok(key) => state.feed(&case.touch(feed.definition, key), &mut out.deltas),
-                Err(_) => self.counters.feed_error(),
-            }
-        }
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct CheckContext<'a> {
     pub(crate) regexes: usize,
     /// Slots of the event in context.
     pub(crate) slots: &'a [FieldPath],
-    /// How many `let`s the rule has; 0 outside rules' own expressions.
-    pub(crate) lets: usize,
+    /// Types of the rule's `let`s; none outside rules' own expressions.
+    pub(crate) lets: &'a [Type],
     /// Whether a variation has been chosen: in actions.
     pub(crate) variation: bool,
 }
@@ -95,8 +95,8 @@ impl Checker<'_> {
             Node::HasField(slot) => {
                 found(at, self.context.slots.get(usize::from(*slot)), "field slot").map(|_| Type::Bool)
             }
-            Node::Let(i) if usize::from(*i) < self.context.lets => Ok(Type::Int),
-            Node::Let(_) => fail(at, "no such `let` here"),
+            Node::Let(i) => found(at, self.context.lets.get(usize::from(*i)), "`let` here").cloned(),
+            Node::HasLet(i) => found(at, self.context.lets.get(usize::from(*i)), "`let` here").map(|_| Type::Bool),
             Node::Local(level) => found(at, self.locals.get(usize::from(*level)), "local").cloned(),
             Node::Select { of, number } => self.select(at, *of, *number, depth),
             Node::HasSelect { of, number } => self.select(at, *of, *number, depth).map(|_| Type::Bool),

@@ -8,7 +8,7 @@ use rules_catalogue::{Catalogue, Extractor, FieldPath};
 use super::check::{CheckContext, CheckError, check};
 use super::function::{self, MAX_ARGS};
 use super::operator;
-use super::scope::{LetValue, Scope, field_value};
+use super::scope::{Scope, field_value};
 use super::types::Type;
 use super::value::{EvalError, Value, lookup};
 use crate::ir::{ComprehensionKind, ExprIr, Node};
@@ -46,7 +46,7 @@ impl Program {
     /// Whether a subtree reads a window.
     pub(crate) fn reads_let(&self, at: u32) -> bool {
         let node = &self.nodes[at as usize];
-        let mut found = matches!(node, Node::Let(_));
+        let mut found = matches!(node, Node::Let(_) | Node::HasLet(_));
         node.operands(|of| found |= self.reads_let(of));
         found
     }
@@ -65,11 +65,8 @@ pub(crate) fn evaluate<'a>(program: &'a Program, scope: &Scope<'a>, at: u32) -> 
         Node::Var(var) => scope.var(*var),
         Node::Field(slot) => scope.field(*slot),
         Node::HasField(slot) => Ok(Value::Bool(scope.has_field(*slot))),
-        Node::Let(i) => match scope.lets.get(usize::from(*i)) {
-            Some(LetValue::Count(n)) => Ok(Value::Int(i64::from(*n))),
-            Some(LetValue::Failed(e)) => Err(*e),
-            None => Err(EvalError::NoSuchKey),
-        },
+        Node::Let(i) => scope.let_value(*i),
+        Node::HasLet(i) => scope.has_let(*i).map(Value::Bool),
         Node::Local(level) => Ok(scope.local(*level)),
         Node::Select { of, .. } => select(program, scope, at, *of).map(|found| found.0),
         Node::HasSelect { of, .. } => select(program, scope, at, *of).map(|found| Value::Bool(found.1)),

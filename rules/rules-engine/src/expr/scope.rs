@@ -31,8 +31,26 @@ pub(crate) struct Pools {
 /// The value of a rule's `let`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum LetValue {
-    Count(u32),
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Double(f64),
+    Timestamp(Timestamp),
+    /// Nanoseconds.
+    Duration(i64),
+    /// Where the text stands in [`Scratch::let_bytes`].
+    String(LetBytes),
+    Bytes(LetBytes),
+    /// The window holds nothing.
+    Empty,
     Failed(EvalError),
+}
+
+/// A place in [`Scratch::let_bytes`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LetBytes {
+    start: u32,
+    end: u32,
 }
 
 /// Memory that evaluations use again and again.
@@ -40,6 +58,18 @@ pub(crate) enum LetValue {
 pub(crate) struct Scratch {
     pub(crate) arena: Bump,
     pub(crate) text: RefCell<String>,
+    /// Texts and bytes of the `let`s that were read last.
+    pub(crate) let_bytes: RefCell<Vec<u8>>,
+}
+
+impl Scratch {
+    /// Room for the bytes of one `let`, filled by `write`.
+    pub(crate) fn keep_bytes(&self, write: impl FnOnce(&mut Vec<u8>)) -> LetBytes {
+        let mut bytes = self.let_bytes.borrow_mut();
+        let start = bytes.len() as u32;
+        write(&mut bytes);
+        LetBytes { start, end: bytes.len() as u32 }
+    }
 }
 
 /// What one rule's expressions see.
@@ -199,6 +229,41 @@ impl<'a> Scope<'a> {
                 Value::List(items)
             }
         })
+    }
+
+    /// The value of the rule's `let` of this index.
+    pub(crate) fn let_value(&self, at: u16) -> Result<Value<'a>, EvalError> {
+        Ok(match *self.lets.get(usize::from(at)).ok_or(EvalError::NoSuchKey)? {
+            LetValue::Bool(b) => Value::Bool(b),
+            LetValue::Int(n) => Value::Int(n),
+            LetValue::Uint(n) => Value::Uint(n),
+            LetValue::Double(d) => Value::Double(d),
+            LetValue::Timestamp(t) => Value::Timestamp(t),
+            LetValue::Duration(nanos) => Value::Duration(nanos),
+            LetValue::Bytes(at) => Value::Bytes(self.let_bytes(at)?),
+            LetValue::String(at) => {
+                Value::String(std::str::from_utf8(self.let_bytes(at)?).map_err(|_| EvalError::Unreadable)?)
+            }
+            LetValue::Empty => return Err(EvalError::Empty),
+            LetValue::Failed(e) => return Err(e),
+        })
+    }
+
+    /// Whether the window of the rule's `let` of this index holds anything.
+    pub(crate) fn has_let(&self, at: u16) -> Result<bool, EvalError> {
+        match self.lets.get(usize::from(at)).ok_or(EvalError::NoSuchKey)? {
+            LetValue::Empty => Ok(false),
+            LetValue::Failed(e) => Err(*e),
+            _ => Ok(true),
+        }
+    }
+
+    /// Copied, as the arena lives as long as the values do, and the next rule's `let`s take the place of this one's.
+    fn let_bytes(&self, at: LetBytes) -> Result<&'a [u8], EvalError> {
+        let bytes = self.scratch.let_bytes.borrow();
+        let bytes = &bytes[at.start as usize..at.end as usize];
+        self.charge(bytes.len())?;
+        Ok(self.scratch.arena.alloc_slice_copy(bytes))
     }
 
     pub(crate) fn field(&self, slot: u16) -> Result<Value<'a>, EvalError> {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use rules_catalogue::{Cardinality, FieldPath, Kind, MessageIndex};
 
-use crate::ir::{BinaryOp, ConstIr, Function, KeyType, UnaryOp, Var};
+use crate::ir::{BinaryOp, ConstIr, Function, KeyType, ScalarType, UnaryOp, Var};
 
 /// The type of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,14 +94,19 @@ impl Type {
     }
 
     pub(crate) fn of_key(key: KeyType) -> Type {
-        match key {
-            KeyType::Bool => Type::Bool,
-            KeyType::Int => Type::Int,
-            KeyType::Uint => Type::Uint,
-            KeyType::String => Type::String,
-            KeyType::Bytes => Type::Bytes,
-            KeyType::Timestamp => Type::Timestamp,
-            KeyType::Duration => Type::Duration,
+        Type::of_scalar(key.into())
+    }
+
+    pub(crate) fn of_scalar(scalar: ScalarType) -> Type {
+        match scalar {
+            ScalarType::Bool => Type::Bool,
+            ScalarType::Int => Type::Int,
+            ScalarType::Uint => Type::Uint,
+            ScalarType::Double => Type::Double,
+            ScalarType::String => Type::String,
+            ScalarType::Bytes => Type::Bytes,
+            ScalarType::Timestamp => Type::Timestamp,
+            ScalarType::Duration => Type::Duration,
         }
     }
 

@@ -70,6 +70,9 @@ pub enum EvalError {
     /// The limit on steps.
     #[error("the expression takes too many steps")]
     TooCostly,
+    /// A window that holds nothing has no such value.
+    #[error("the window holds no event")]
+    Empty,
     /// The window's value is not known for an event that came too late.
     #[error("the event came too late for this window")]
     Late,
@@ -91,6 +94,7 @@ impl EvalError {
             EvalError::DuplicateKey => "DUPLICATE_KEY",
             EvalError::TooLarge => "TOO_LARGE",
             EvalError::TooCostly => "TOO_COSTLY",
+            EvalError::Empty => "EMPTY",
             EvalError::Late => "LATE",
             EvalError::Unreadable => "UNREADABLE",
         }

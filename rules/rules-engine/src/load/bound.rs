@@ -7,11 +7,12 @@ use crate::expr::{Program, Type};
 use crate::ir::{BinaryOp, ConstIr, Function, Mode, Node, RuleSetIr, Var, limits};
 use crate::outcome::WorstCase;
 use crate::rule_set::{Action, ActionKind, Definition, Partition, TemplateStep};
+use crate::state::most_cell_bytes;
 
 /// A subject, an attribute or another text of a session. Bytes.
 const SESSION_TEXT_BYTES: u64 = 1_024;
-/// The longest durable form of a cell, see `state/cell_bytes.rs`, with its address.
-const CELL_BYTES: u64 = 640;
+/// Address, expiry and lengths of a durable cell in a record.
+const CELL_ADDRESS_BYTES: usize = 64;
 
 pub(super) fn worst_case(
     loader: &Loader<'_>,
@@ -21,10 +22,13 @@ pub(super) fn worst_case(
 ) -> WorstCase {
     let paths = partition.extractor.slots();
     let mut most = WorstCase::default();
+    let (mut bytes, mut deltas) = (0, 0);
     let mut durable = |definition: u32| {
-        // A write may evict another cell, which is a delta, too.
-        if definitions[definition as usize].durable {
-            most.deltas += 2;
+        let definition = &definitions[definition as usize];
+        if definition.durable {
+            // A write may evict another cell, which is a delta, too.
+            deltas += 2;
+            bytes += cell_bytes(definition) as u64;
         }
     };
     partition.feeds.iter().for_each(|feed| durable(feed.definition));
@@ -39,9 +43,21 @@ pub(super) fn worst_case(
             most.bytes += action_bytes(loader, paths, action) + (rule.info.id.len() + rule.info.package.len()) as u64;
         }
     }
-    most.bytes += u64::from(most.deltas) * CELL_BYTES;
+    most.deltas = deltas;
+    most.bytes += bytes;
     most.records = u32::from(most.commands + most.deltas > 0);
     most
+}
+
+/// The most bytes that the durable cells take that one event of the type feeds.
+pub(super) fn durable_feed_bytes(partition: &Partition, definitions: &[Definition]) -> usize {
+    let fed = partition.feeds.iter().map(|feed| &definitions[feed.definition as usize]);
+    fed.filter(|definition| definition.durable).map(cell_bytes).sum()
+}
+
+/// The most bytes of a durable cell, with the removal of one that it pushes out.
+fn cell_bytes(definition: &Definition) -> usize {
+    most_cell_bytes(definition.layout) + 2 * CELL_ADDRESS_BYTES
 }
 
 fn action_bytes(loader: &Loader<'_>, paths: &[FieldPath], action: &Action) -> u64 {
@@ -100,8 +116,9 @@ fn text_bytes(loader: &Loader<'_>, paths: &[FieldPath], program: &Program, at: u
             Function::ToString | Function::ToBytes => args.first().map_or(0, |a| of(*a).max(40)),
             _ => u64::MAX,
         },
+        Node::Let(_) => u64::from(limits::MAX_LAST_BYTES),
         // Numbers and bools, which `string()` makes short.
-        Node::Let(_) | Node::HasField(_) | Node::HasSelect { .. } | Node::InSet { .. } | Node::Matches { .. } => 40,
+        Node::HasLet(_) | Node::HasField(_) | Node::HasSelect { .. } | Node::InSet { .. } | Node::Matches { .. } => 40,
         Node::And(_) | Node::Or(_) | Node::Unary { .. } => 40,
         _ => u64::MAX,
     }

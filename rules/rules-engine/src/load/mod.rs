@@ -5,6 +5,7 @@
 
 mod bound;
 mod error;
+mod feed;
 mod gates;
 mod names;
 mod rule;
@@ -19,7 +20,7 @@ use rules_catalogue::{Catalogue, Extractor, FieldPath};
 pub use error::LoadError;
 
 use crate::compact::Test;
-use crate::expr::{CheckContext, MAX_SECONDS, MIN_SECONDS, Pools, Program, Value, compare, set_order};
+use crate::expr::{CheckContext, MAX_SECONDS, MIN_SECONDS, Pools, Program, Type, Value, compare, set_order};
 use crate::index::{Index, Terms};
 use crate::ir::{ConstIr, EventIr, ExprIr, FieldPathIr, IR_FORMAT, RuleSetIr, limits};
 use crate::rule_set::{Candidate, Feed, NO_PARTITION, Partition, Rule, RuleSet};
@@ -244,7 +245,7 @@ impl Loader<'_> {
             .map_err(|_| LoadError::dangling(place, "its event type is not in the set's events"))
     }
 
-    fn context<'s>(&'s self, paths: &'s [FieldPath], lets: usize) -> CheckContext<'s> {
+    fn context<'s>(&'s self, paths: &'s [FieldPath], lets: &'s [Type]) -> CheckContext<'s> {
         CheckContext {
             catalogue: self.catalogue,
             consts: &self.ir.consts,
@@ -317,9 +318,9 @@ impl Loader<'_> {
             partition.candidates.push(Candidate { tests, has_rest });
         }
         for partition in &mut partitions {
-            let durable = partition.feeds.iter().filter(|feed| definitions[feed.definition as usize].durable).count();
+            let durable = bound::durable_feed_bytes(partition, definitions);
             let place = format!("event type {}", partition.event_type.0);
-            check_count(&place, "durable windows and sequences", durable, limits::MAX_DURABLE_FEEDS)?;
+            check_count(&place, "bytes of durable windows", durable, limits::MAX_DURABLE_FEED_BYTES)?;
             partition.worst_case = bound::worst_case(self, partition, rules, definitions);
         }
         partitions.retain(|p| !(p.feeds.is_empty() && p.candidates.is_empty()));

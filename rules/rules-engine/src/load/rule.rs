@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::LoadError;
+use super::feed::let_type;
 use super::names::{check_count, check_name, check_span};
 use super::{LoadedRule, Loader};
 use crate::compact::compact;
@@ -56,9 +57,10 @@ impl Loader<'_> {
         let plan = self.plan(place, ir.on)?;
         let paths = plan.extractor.slots();
         // Keys are made before windows are read.
-        let keys = self.context(paths, 0);
-        let own = self.context(paths, ir.lets.len());
-        let lets = ir.lets.iter().map(|l| self.let_(l, place, &keys)).collect::<Result<_, _>>()?;
+        let keys = self.context(paths, &[]);
+        let lets = ir.lets.iter().map(|l| self.let_(l, place, &keys)).collect::<Result<Vec<_>, _>>()?;
+        let (lets, let_types): (Vec<Let>, Vec<Type>) = lets.into_iter().unzip();
+        let own = self.context(paths, &let_types);
         let is_once = |kind: &DefinitionKind| matches!(kind, DefinitionKind::Once { .. });
         let is_cooldown = |kind: &DefinitionKind| matches!(kind, DefinitionKind::Cooldown { .. });
         let once = ir.once.as_ref().map(|g| self.gate(g, place, is_once, &keys)).transpose()?;
@@ -110,14 +112,18 @@ impl Loader<'_> {
         self.ir.definitions.get(at as usize).ok_or_else(|| LoadError::dangling(place, "its state is not defined"))
     }
 
-    fn let_(&self, ir: &ir::LetIr, place: &str, context: &CheckContext<'_>) -> Result<Let, LoadError> {
+    /// A `let` and the type of what it reads.
+    fn let_(&self, ir: &ir::LetIr, place: &str, context: &CheckContext<'_>) -> Result<(Let, Type), LoadError> {
         check_name(place, "name of a `let`", &ir.name)?;
         let definition = self.definition_ir(ir.definition, place)?;
-        if !matches!(definition.kind, DefinitionKind::Count { .. }) {
-            return Err(LoadError::invalid(place, "a `let` reads a window"));
+        let Some(ty) = let_type(definition) else { return Err(LoadError::invalid(place, "a `let` reads a window")) };
+        if let Some(default) = ir.default
+            && self.ir.consts.get(default as usize).map(Type::of_const).as_ref() != Some(&ty)
+        {
+            return Err(LoadError::invalid(place, &format!("the default of `{}` is no {ty}", ir.name)));
         }
         let key = self.key(place, &ir.key, &definition.key_types, context)?;
-        Ok(Let { name: ir.name.clone(), definition: ir.definition, key })
+        Ok((Let { name: ir.name.clone(), definition: ir.definition, key, default: ir.default }, ty))
     }
 
     pub(super) fn gate(

@@ -1,14 +1,14 @@
-//! Checks definitions of state and makes feeds of windows.
+//! Checks definitions of state: names, ids, keys, and what is kept how long.
 
 use std::collections::BTreeSet;
 
 use super::error::LoadError;
 use super::names::{check_count, check_name, check_span};
-use super::{LoadedFeed, Loader};
+use super::{LoadedFeed, Loader, feed};
 use crate::expr::{Program, Type};
 use crate::identity::stable_id;
-use crate::ir::{AtCapacity, DefinitionIr, DefinitionKind, ExprIr, KeyType, Scope, Window, limits};
-use crate::rule_set::{Definition, Feed, Kind};
+use crate::ir::{AtCapacity, DefinitionIr, DefinitionKind, ExprIr, KeyType, Scope, limits};
+use crate::rule_set::{Definition, Kind};
 use crate::state::{Bounds, Layout, Rate};
 
 /// How much later than at its arrival an event may be evaluated and still find every cell that it should find.
@@ -41,21 +41,9 @@ impl Loader<'_> {
         // An event may lie `lateness` before its arrival, and be evaluated a while after it.
         let slack_ms = u64::from(self.ir.lateness_ms) + EXPIRY_SLACK_MS;
         let (kind, layout, ttl_ms) = match &ir.kind {
-            DefinitionKind::Count { within_ms, window, .. } => {
-                check_span(&place, "within", *within_ms)?;
-                let layout = match window {
-                    Window::Ring { capacity } if (1..=limits::MAX_RING).contains(capacity) => {
-                        Layout::Ring { capacity: *capacity }
-                    }
-                    Window::Ring { .. } => return Err(LoadError::invalid(&place, "a ring holds 1 to 64 times")),
-                    Window::Buckets => Layout::buckets(*within_ms),
-                };
-                // The oldest bucket counts whole as long as the window touches it.
-                let reach_ms = match layout {
-                    Layout::Buckets { width_ms } => *within_ms + width_ms,
-                    _ => *within_ms,
-                };
-                (Kind::Count { within_ms: *within_ms }, layout, Some(reach_ms + slack_ms))
+            DefinitionKind::Feed(feed) => {
+                let (kind, layout, reach_ms) = feed::kind(feed, &place)?;
+                (kind, layout, reach_ms.map(|reach| reach + slack_ms))
             }
             DefinitionKind::Once { generation, period_ms } => {
                 period_ms.map_or(Ok(()), |p| check_span(&place, "period", p))?;
@@ -84,18 +72,6 @@ impl Loader<'_> {
         };
         let (id, scope, durable) = (ir.id, ir.scope, ir.durable);
         Ok(Definition { id, name: place, kind, scope, layout, durable, bounds, ttl_ms })
-    }
-
-    fn feed(&self, definition: u32, ir: &DefinitionIr, place: &str) -> Result<Option<LoadedFeed>, LoadError> {
-        let DefinitionKind::Count { event_type, filter, key, .. } = &ir.kind else { return Ok(None) };
-        let plan = self.plan(place, *event_type)?;
-        let context = self.context(plan.extractor.slots(), 0);
-        let filter = filter.as_ref().map(|f| self.program(place, "where", f, &context)).transpose()?;
-        if filter.as_ref().is_some_and(|f| !f.ty.fits(&Type::Bool)) {
-            return Err(LoadError::invalid(place, "`where` is no bool"));
-        }
-        let key = self.key(place, key, &ir.key_types, &context)?;
-        Ok(Some(LoadedFeed { event_type: *event_type, feed: Feed { definition, filter, key } }))
     }
 
     /// A key's parts, as many and of the types that the definition says.

@@ -5,8 +5,19 @@
 //! Time is given, never asked; it does not run backwards, and memory is bounded by the definitions' `max_keys`.
 
 mod cell_bytes;
+mod feed;
+mod fold;
+mod last;
+mod panes;
+mod parts;
 mod rate;
+mod recent;
+mod ring;
+mod single;
+mod sketch;
+mod span;
 mod table;
+mod values;
 mod window;
 
 use std::collections::HashMap;
@@ -17,7 +28,10 @@ use edge_event::{Event, Partition, StateDelta, StateKey, UnixMillis};
 use edge_mutant::mutant;
 
 pub use cell_bytes::RestoreError;
+pub(crate) use cell_bytes::most as most_cell_bytes;
+pub(crate) use feed::Gathering;
 pub(crate) use rate::Rate;
+pub(crate) use span::Span;
 pub(crate) use table::{Bounds, CellName};
 pub(crate) use window::Layout;
 
@@ -152,7 +166,7 @@ impl State {
             written.cell.fill(0);
             if to == layout {
                 written.cell.copy_from_slice(&cell);
-            } else if to.is_window() && layout.is_window() {
+            } else {
                 window::convert(layout, &cell, to, written.cell);
             }
         }
@@ -283,26 +297,6 @@ pub(crate) struct Touch<'a> {
 
 /// What an evaluation does to the definitions of the adopted rule set.
 impl State {
-    /// How many events a key's window holds at a time.
-    pub(crate) fn count(&self, touch: &Touch<'_>) -> u32 {
-        let Kind::Count { within_ms } = touch.definition.kind else { return 0 };
-        let cell = self.slot(touch.at).table.get(touch.key);
-        cell.map_or(0, |(layout, cell)| window::count(layout, cell, touch.time.0, within_ms))
-    }
-
-    /// Counts an event into a key's window.
-    pub(crate) fn feed(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>) {
-        let layout = touch.definition.layout;
-        let forgotten = self.now.0.saturating_sub_unsigned(touch.definition.ttl_ms.unwrap_or(u64::MAX));
-        self.write(touch, deltas, |cell| {
-            // What cleaning would have removed by now must look the same where it has not come by yet.
-            if window::newest(layout, cell).is_some_and(|newest| newest <= forgotten) {
-                cell.fill(0);
-            }
-            window::feed(layout, cell, touch.time.0, 1);
-        });
-    }
-
     /// Whether a gate would let an event through now.
     pub(crate) fn gate(&self, touch: &Touch<'_>) -> Result<(), Reason> {
         let table = &self.slot(touch.at).table;
@@ -319,7 +313,7 @@ impl State {
                 let rate = touch.definition.rate(self.shards).filter(|rate| !rate.is_open(cell, self.now.0));
                 rate.map(|_| Reason::RateLimit)
             }
-            Kind::Count { .. } => None,
+            Kind::Feed { .. } => None,
         };
         match shut {
             Some(reason) => Err(reason),
@@ -332,25 +326,29 @@ impl State {
     pub(crate) fn consume(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>) {
         let player = touch.event.player.0;
         let (rate, now) = (touch.definition.rate(self.shards), self.now.0);
-        self.write(touch, deltas, |cell| match touch.definition.kind {
-            Kind::Once { generation, .. } => {
-                let period = touch.definition.period(touch.time) as u64;
-                cell.copy_from_slice(&[1, u64::from(generation), period, player as u64, (player >> 64) as u64]);
+        self.write(touch, deltas, |cell| {
+            match touch.definition.kind {
+                Kind::Once { generation, .. } => {
+                    let period = touch.definition.period(touch.time) as u64;
+                    cell.copy_from_slice(&[1, u64::from(generation), period, player as u64, (player >> 64) as u64]);
+                }
+                Kind::Cooldown { .. } => cell.copy_from_slice(&[1, touch.time.0 as u64]),
+                Kind::Rate { .. } => rate.into_iter().for_each(|rate| rate.pass(cell, now)),
+                Kind::Feed { .. } => {}
             }
-            Kind::Cooldown { .. } => cell.copy_from_slice(&[1, touch.time.0 as u64]),
-            Kind::Rate { .. } => rate.into_iter().for_each(|rate| rate.pass(cell, now)),
-            Kind::Count { .. } => {}
+            true
         });
     }
 
-    fn write(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>, change: impl FnOnce(&mut [u64])) {
+    /// Changes a cell; `change` says whether it did.
+    fn write(&mut self, touch: &Touch<'_>, deltas: &mut Vec<StateDelta>, change: impl FnOnce(&mut [u64]) -> bool) {
         let definition = touch.definition;
         let slot = &mut self.slots[self.bindings[touch.at as usize] as usize];
         let Ok(written) = slot.table.write(touch.name(), self.now.0, definition.bounds) else {
             slot.refused += 1;
             return;
         };
-        change(written.cell);
+        let changed = change(written.cell);
         slot.evicted += u64::from(written.evicted.is_some());
         if !definition.durable {
             return;
@@ -359,6 +357,9 @@ impl State {
         if let Some(gone) = written.evicted {
             let key = state_key(gone.key, partition(gone.partition));
             deltas.push(StateDelta { key, value: None, expires: None });
+        }
+        if !changed {
+            return;
         }
         self.scratch.clear();
         cell_bytes::write(definition.layout, written.cell, &mut self.scratch);

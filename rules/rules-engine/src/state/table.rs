@@ -107,7 +107,7 @@ impl Table {
     /// The same cells under another layout; moved lazily.
     pub(crate) fn with_layout(self, layout: Layout, hasher: RandomState) -> Table {
         let mut table = Table::new(layout, hasher);
-        if layout.is_window() && self.layout.is_window() && self.len() > 0 {
+        if self.layout.becomes(layout) && self.len() > 0 {
             table.previous = Some(Box::new(self.flattened()));
         }
         table

@@ -1,23 +1,35 @@
-//! What a cell holds, as words of a table, and its arithmetic.
+//! What a cell holds: how the words of a table are laid out, and who does their arithmetic.
 //!
 //! A window ends at the newer of the reading event's time and the newest time of its key, so an event that arrives after a
-//! younger one of its player still counts, and the newest `capacity` times suffice for an exact answer. Times are
-//! milliseconds since 1970. Deliberately absent: keys, memory, eviction (see [`Table`](super::table::Table)).
+//! younger one of its player still counts. Times are milliseconds since 1970. Deliberately absent: keys, memory, eviction
+//! (see [`Table`](super::table::Table)), and the arithmetic itself (the rooms beside this one).
 
-/// Sub-buckets of a window.
-const BUCKETS: u64 = 16;
-/// A window that begins inside a bucket touches one more.
-const KEPT: usize = BUCKETS as usize + 1;
-/// A mark of use, the newest time, the number of the newest bucket, and two counts a word.
-const BUCKET_WORDS: usize = 3 + KEPT.div_ceil(2);
+use super::fold::{Fold, Part};
+use super::recent::{self, Recent};
+use super::span::Span;
+use super::{last, panes, ring, single, span, values};
+use crate::ir::{Aggregate, FeedIr};
+
+/// Different values that are kept exactly before a cell becomes a sketch.
+pub(crate) const DISTINCT_EXACT: usize = 32;
+/// Words of the sketch of a window that is no sliding one: those of the hashes that it replaces.
+pub(crate) const VALUES_SKETCH_WORDS: usize = DISTINCT_EXACT;
 
 /// How the words of a cell are laid out. A new cell is all zeros; every layout reads that as "nothing yet".
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Layout {
-    /// `[len, oldest … newest]`.
+    /// See [`ring`].
     Ring { capacity: u8 },
-    /// `[used, newest time, number of the newest bucket, counts, newest first]`.
-    Buckets { width_ms: u64 },
+    /// See [`panes`].
+    Panes { fold: Fold, width_ms: u64 },
+    /// See [`single`].
+    Single { fold: Fold },
+    /// See [`recent`].
+    Recent { capacity: u16, width_ms: u64, sketches: bool },
+    /// See [`values`].
+    Values { capacity: u16, sketches: bool },
+    /// See [`last`].
+    Last { words: u8 },
     /// `[used, generation, period, player low, player high]`.
     Once,
     /// `[used, time of the last passage]`.
@@ -26,112 +38,142 @@ pub(crate) enum Layout {
     Rate,
 }
 
+/// What an event brings to a window.
+#[derive(Clone, Copy)]
+pub(crate) enum Fed<'a> {
+    /// For folds.
+    Part(Part),
+    /// For counts of different values: a stable hash. For what is newest: the value.
+    Word(u64),
+    /// For what is newest: the value.
+    Bytes(&'a [u8]),
+}
+
 impl Layout {
-    /// The layout of a window's cells that counts in sub-buckets.
-    pub(crate) fn buckets(within_ms: u64) -> Layout {
-        Layout::Buckets { width_ms: within_ms.div_ceil(BUCKETS).max(1) }
+    /// The layout of a feed's cells.
+    pub(crate) fn of_feed(feed: &FeedIr, span: Span) -> Layout {
+        let width_ms = match span {
+            Span::Sliding { within_ms } => Some(panes::width_ms(within_ms)),
+            Span::Session { .. } | Span::Ever => None,
+        };
+        match &feed.aggregate {
+            Aggregate::Count { ring: Some(capacity) } => Layout::Ring { capacity: *capacity },
+            Aggregate::Distinct { max, .. } => {
+                let (capacity, sketches) = (max.unwrap_or(DISTINCT_EXACT as u16), max.is_none());
+                match width_ms {
+                    Some(width_ms) => Layout::Recent { capacity, width_ms, sketches },
+                    None => Layout::Values { capacity, sketches },
+                }
+            }
+            Aggregate::Last { max_bytes, .. } => Layout::Last { words: max_bytes.div_ceil(8).max(1) as u8 },
+            folded => {
+                let fold = Fold::of(folded).expect("INVARIANT: all others are above");
+                width_ms.map_or(Layout::Single { fold }, |width_ms| Layout::Panes { fold, width_ms })
+            }
+        }
+    }
+
+    /// For how long after its newest event a cell can be read; `None`: for ever.
+    pub(crate) fn reach_ms(self, span: Span) -> Option<u64> {
+        match self {
+            // The oldest pane counts whole as long as the window touches it.
+            Layout::Panes { width_ms, .. } | Layout::Recent { width_ms, .. } => span.reach_ms().map(|ms| ms + width_ms),
+            _ => span.reach_ms(),
+        }
     }
 
     /// Words of one cell.
     pub(crate) const fn words(self) -> usize {
         match self {
             Layout::Ring { capacity } => 1 + capacity as usize,
-            Layout::Buckets { .. } => BUCKET_WORDS,
+            Layout::Panes { fold, .. } => panes::panes(fold).words(),
+            Layout::Single { fold } => single::pane(fold).words(),
+            Layout::Recent { sketches: true, .. } => span::HEAD + panes::KEPT * recent::PANE,
+            Layout::Recent { capacity, .. } => span::HEAD + 2 * capacity as usize,
+            Layout::Values { capacity, .. } => span::HEAD + capacity as usize,
+            Layout::Last { words } => span::HEAD + words as usize,
             Layout::Once => 5,
             Layout::Cooldown => 2,
             Layout::Rate => 3,
         }
     }
 
-    /// Whether state of one layout can be read as the other's.
+    /// Whether it is a feed's.
     pub(crate) const fn is_window(self) -> bool {
-        matches!(self, Layout::Ring { .. } | Layout::Buckets { .. })
+        !matches!(self, Layout::Once | Layout::Cooldown | Layout::Rate)
+    }
+
+    /// Whether cells of this layout can be read as the other's.
+    pub(crate) fn becomes(self, other: Layout) -> bool {
+        use Layout::{Last, Panes, Recent, Ring, Values};
+        match (self, other) {
+            (Ring { .. } | Panes { fold: Fold::Count, .. }, Ring { .. } | Panes { fold: Fold::Count, .. }) => true,
+            (Panes { fold, .. }, Panes { fold: to, .. }) => fold == to,
+            (Recent { sketches, .. }, Recent { sketches: to, .. }) => sketches == to,
+            (Values { sketches, .. }, Values { sketches: to, .. }) => sketches == to,
+            (Last { .. }, Last { .. }) => true,
+            (a, b) => a == b,
+        }
+    }
+
+    fn recent(self) -> Option<Recent> {
+        match self {
+            Layout::Recent { capacity, width_ms, sketches } => {
+                Some(Recent { capacity: usize::from(capacity), width_ms, sketches })
+            }
+            _ => None,
+        }
     }
 }
 
-/// Adds `count` events at one time to a window's cell.
-pub(crate) fn feed(layout: Layout, cell: &mut [u64], time_ms: i64, count: u32) {
+/// Takes in what an event brings, and says whether the cell changed.
+pub(crate) fn feed(layout: Layout, span: Span, cell: &mut [u64], time_ms: i64, fed: Fed<'_>) -> bool {
+    match (layout, fed, span) {
+        (Layout::Ring { .. } | Layout::Panes { .. }, Fed::Part(part), _) => add(layout, cell, time_ms, part),
+        (Layout::Single { fold }, Fed::Part(part), _) => single::feed(fold, span, cell, time_ms, part),
+        (Layout::Recent { capacity, width_ms, sketches }, Fed::Word(hash), Span::Sliding { within_ms }) => {
+            let recent = Recent { capacity: usize::from(capacity), width_ms, sketches };
+            recent.feed(cell, within_ms, time_ms, hash)
+        }
+        (Layout::Values { sketches, .. }, Fed::Word(hash), _) => values::feed(span, cell, sketches, time_ms, hash),
+        (Layout::Last { .. }, Fed::Word(word), _) => last::feed(span, cell, time_ms, last::Newest::Word(word)),
+        (Layout::Last { .. }, Fed::Bytes(bytes), _) => last::feed(span, cell, time_ms, last::Newest::Bytes(bytes)),
+        // INVARIANT: loading pairs layouts, windows and aggregates.
+        _ => false,
+    }
+}
+
+/// Adds what was gathered at one time to a cell whose parts can be added to.
+fn add(layout: Layout, cell: &mut [u64], time_ms: i64, part: Part) -> bool {
     match layout {
         Layout::Ring { capacity } => {
-            for _ in 0..count.min(u32::from(capacity)) {
-                feed_ring(cell, usize::from(capacity), time_ms);
-            }
+            let times = part.count.min(u64::from(capacity));
+            (0..times).fold(false, |changed, _| ring::feed(cell, usize::from(capacity), time_ms) || changed)
         }
-        Layout::Buckets { width_ms } => feed_buckets(cell, width_ms, time_ms, count),
-        Layout::Once | Layout::Cooldown | Layout::Rate => debug_assert!(false, "a gate is not fed"),
+        Layout::Panes { fold, width_ms } => panes::feed(fold, cell, width_ms, time_ms, part),
+        _ => false,
     }
 }
 
-/// Keeps the newest `capacity` times, sorted.
-fn feed_ring(cell: &mut [u64], capacity: usize, time_ms: i64) {
-    let len = cell[0] as usize;
-    let times = &mut cell[1..=capacity];
-    let after = times[..len].iter().rposition(|t| *t as i64 <= time_ms).map_or(0, |at| at + 1);
-    if len < capacity {
-        times.copy_within(after..len, after + 1);
-        times[after] = time_ms as u64;
-        cell[0] += 1;
-    } else if after > 0 {
-        times.copy_within(1..after, 0);
-        times[after - 1] = time_ms as u64;
-    }
-}
-
-fn feed_buckets(cell: &mut [u64], width_ms: u64, time_ms: i64, count: u32) {
-    let bucket = time_ms.div_euclid(width_ms as i64);
-    if cell[0] == 0 {
-        cell[0] = 1;
-        cell[1] = time_ms as u64;
-        cell[2] = bucket as u64;
-    }
-    let newest = cell[2] as i64;
-    if bucket > newest {
-        shift(&mut cell[3..], bucket.abs_diff(newest));
-        cell[2] = bucket as u64;
-    }
-    cell[1] = (cell[1] as i64).max(time_ms) as u64;
-    // Beyond the last bucket no window of this length reaches.
-    let age = (cell[2] as i64).abs_diff(bucket);
-    if age < KEPT as u64 {
-        let age = age as usize;
-        let sum = count_at(&cell[3..], age).saturating_add(count);
-        set_count(&mut cell[3..], age, sum);
-    }
-}
-
-fn count_at(counts: &[u64], at: usize) -> u32 {
-    (counts[at / 2] >> (32 * (at % 2))) as u32
-}
-
-fn set_count(counts: &mut [u64], at: usize, count: u32) {
-    let bits = 32 * (at % 2);
-    counts[at / 2] = counts[at / 2] & !(0xffff_ffff << bits) | u64::from(count) << bits;
-}
-
-/// Makes room for `by` younger buckets.
-fn shift(counts: &mut [u64], by: u64) {
-    let by = usize::try_from(by).unwrap_or(KEPT).min(KEPT);
-    for at in (0..KEPT).rev() {
-        let count = if at >= by { count_at(counts, at - by) } else { 0 };
-        set_count(counts, at, count);
-    }
-}
-
-/// How many events lie in `(end - within, end]`, where `end` is the newer of `time_ms` and the newest of the cell.
-pub(crate) fn count(layout: Layout, cell: &[u64], time_ms: i64, within_ms: u64) -> u32 {
-    let Some(newest) = newest(layout, cell) else { return 0 };
-    let start = newest.max(time_ms).saturating_sub_unsigned(within_ms);
-    match layout {
-        Layout::Ring { .. } => {
-            let times = &cell[1..=cell[0] as usize];
-            times.iter().rev().take_while(|t| **t as i64 > start).count() as u32
+/// What a fold's window holds at a time.
+pub(crate) fn read(layout: Layout, span: Span, cell: &[u64], time_ms: i64) -> Part {
+    match (layout, span) {
+        (Layout::Ring { .. }, Span::Sliding { within_ms }) => {
+            Part { count: ring::count(cell, time_ms, within_ms), ..Part::default() }
         }
-        Layout::Buckets { width_ms } => {
-            let oldest = start.saturating_add(1).div_euclid(width_ms as i64);
-            let buckets = (cell[2] as i64).saturating_sub(oldest).saturating_add(1).clamp(0, KEPT as i64);
-            (0..buckets as usize).fold(0, |sum: u32, at| sum.saturating_add(count_at(&cell[3..], at)))
+        (Layout::Panes { fold, width_ms }, Span::Sliding { within_ms }) => {
+            panes::read(fold, cell, width_ms, time_ms, within_ms)
         }
-        Layout::Once | Layout::Cooldown | Layout::Rate => 0,
+        (Layout::Single { fold }, _) => single::read(fold, span, cell, time_ms),
+        _ => Part::default(),
+    }
+}
+
+/// How many different values a window holds at a time.
+pub(crate) fn distinct(layout: Layout, span: Span, cell: &[u64], time_ms: i64) -> u64 {
+    match (layout.recent(), span) {
+        (Some(recent), Span::Sliding { within_ms }) => recent.read(cell, within_ms, time_ms),
+        _ => values::read(span, cell, time_ms),
     }
 }
 
@@ -139,21 +181,19 @@ pub(crate) fn count(layout: Layout, cell: &[u64], time_ms: i64, within_ms: u64) 
 /// and stays.
 pub(crate) fn bring_back(layout: Layout, cell: &mut [u64], now_ms: i64) {
     let last = match layout {
-        Layout::Cooldown | Layout::Rate => cell[1] as i64,
-        Layout::Ring { .. } | Layout::Buckets { .. } => newest(layout, cell).unwrap_or(now_ms),
-        Layout::Once => now_ms,
+        Layout::Cooldown | Layout::Rate => Some(cell[1] as i64),
+        _ => newest(layout, cell),
     };
-    let Some(ahead) = last.checked_sub(now_ms).filter(|ahead| *ahead > 0) else { return };
+    let Some(ahead) = last.and_then(|last| last.checked_sub(now_ms)).filter(|ahead| *ahead > 0) else { return };
     match layout {
         Layout::Cooldown | Layout::Rate => cell[1] = now_ms as u64,
-        Layout::Ring { .. } => {
-            let len = cell[0] as usize;
-            cell[1..=len].iter_mut().for_each(|time| *time = (*time as i64).saturating_sub(ahead) as u64);
+        Layout::Ring { .. } => ring::bring_back(cell, ahead),
+        Layout::Panes { fold, width_ms } => panes::bring_back(fold, cell, width_ms, now_ms, ahead),
+        Layout::Single { fold } => single::bring_back(fold, cell, ahead),
+        Layout::Recent { capacity, width_ms, sketches } => {
+            Recent { capacity: usize::from(capacity), width_ms, sketches }.bring_back(cell, now_ms, ahead);
         }
-        // Counts are by age, so they move along; within their bucket they may move by less than its width.
-        Layout::Buckets { width_ms } => {
-            (cell[1], cell[2]) = (now_ms as u64, now_ms.div_euclid(width_ms as i64) as u64);
-        }
+        Layout::Values { .. } | Layout::Last { .. } => span::bring_back(cell, ahead),
         Layout::Once => {}
     }
 }
@@ -161,31 +201,33 @@ pub(crate) fn bring_back(layout: Layout, cell: &mut [u64], now_ms: i64) {
 /// The newest time that a window's cell knows.
 pub(crate) fn newest(layout: Layout, cell: &[u64]) -> Option<i64> {
     match layout {
-        Layout::Ring { .. } => (cell[0] > 0).then(|| cell[cell[0] as usize] as i64),
-        Layout::Buckets { .. } => (cell[0] > 0).then(|| cell[1] as i64),
+        Layout::Ring { .. } => ring::newest(cell),
+        Layout::Panes { .. } => panes::newest(cell),
+        Layout::Single { .. } | Layout::Recent { .. } | Layout::Values { .. } | Layout::Last { .. } => {
+            span::newest(cell)
+        }
         Layout::Once | Layout::Cooldown | Layout::Rate => None,
     }
 }
 
-/// Feeds what one window's cell knows into another's. What is known only to a bucket is taken at the bucket's end, so the
-/// count may for a while be too high by a bucket, never too low (but for a ring that grows: it knows what the old one kept).
+/// Takes into one window's cell what another's knows. What is known only to a pane is taken at the pane's end, so the window may
+/// for a while reach back too far by a pane, never too little (but for one that grows: it knows what the old one kept).
 pub(crate) fn convert(from: Layout, cell: &[u64], to: Layout, out: &mut [u64]) {
-    match from {
-        Layout::Ring { .. } => {
-            let times = &cell[1..=cell[0] as usize];
-            times.iter().for_each(|t| feed(to, out, *t as i64, 1));
-        }
-        Layout::Buckets { width_ms } => {
-            let Some(newest) = newest(from, cell) else { return };
-            for at in (0..KEPT).rev() {
-                let bucket = (cell[2] as i64).saturating_sub(at as i64);
-                let end = bucket.saturating_add(1).saturating_mul(width_ms as i64).saturating_sub(1).min(newest);
-                let count = count_at(&cell[3..], at);
-                if count > 0 {
-                    feed(to, out, end, count);
-                }
-            }
-        }
-        Layout::Once | Layout::Cooldown | Layout::Rate => debug_assert!(false, "a gate is not converted"),
+    if !from.becomes(to) {
+        return;
+    }
+    match (from, to) {
+        (Layout::Ring { .. }, _) => ring::times(cell).iter().for_each(|time| {
+            add(to, out, *time as i64, Part { count: 1, ..Part::default() });
+        }),
+        (Layout::Panes { fold, width_ms }, _) => panes::each(fold, cell, width_ms, |time, part| {
+            add(to, out, time, part);
+        }),
+        (Layout::Values { .. }, Layout::Values { sketches, .. }) => values::convert(cell, out, sketches),
+        (Layout::Last { .. }, Layout::Last { .. }) => last::convert(cell, out),
+        _ => match (from.recent(), to.recent()) {
+            (Some(from), Some(to)) => from.convert(cell, to, out),
+            _ => out.copy_from_slice(cell),
+        },
     }
 }

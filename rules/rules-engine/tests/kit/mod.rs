@@ -19,8 +19,9 @@ use rules_catalogue::{
     MessageIndex, MessageType, PersonalData, Position, Provenances,
 };
 use rules_engine::ir::{
-    ActionIr, ActionKind, AtCapacity, ConstIr, DefinitionIr, DefinitionKind, EventIr, ExprIr, FieldPathIr, GateIr,
-    IR_FORMAT, KeyType, LetIr, Mode, ParamIr, RuleIr, RuleSetIr, Scope, SetIr, TemplateEntry, TemplateIr, Window,
+    ActionIr, ActionKind, Aggregate, AtCapacity, ConstIr, DefinitionIr, DefinitionKind, EventIr, ExprIr, FeedIr,
+    FieldPathIr, GateIr, IR_FORMAT, KeyType, LetIr, Mode, ParamIr, RuleIr, RuleSetIr, Scope, SetIr, TemplateEntry,
+    TemplateIr, Window,
 };
 use rules_engine::{Evaluator, LoadError, Outputs, RuleSet, State, StateLimits, Verdict, stable_id};
 use serde_json::Value;
@@ -195,12 +196,23 @@ impl Builder {
         self.ir.definitions.len() as u32 - 1
     }
 
-    /// A window over one event type by player (and a key over both sides).
-    pub fn count(&mut self, name: &str, of: EventTypeId, within_ms: u64, window: Window) -> u32 {
-        self.define(definition(
-            name,
-            DefinitionKind::Count { event_type: of, filter: None, key: vec![], within_ms, window },
-        ))
+    /// A count over a sliding window by player: exact up to `ring`, or in parts of the window.
+    pub fn count(&mut self, name: &str, of: EventTypeId, within_ms: u64, ring: Option<u8>) -> u32 {
+        self.feed(name, of, Aggregate::Count { ring }, Window::Sliding { within_ms })
+    }
+
+    /// A feed of all events of a type, by player.
+    pub fn feed(&mut self, name: &str, event_type: EventTypeId, aggregate: Aggregate, window: Window) -> u32 {
+        let feed = FeedIr { event_type, filter: None, key: vec![], aggregate, window };
+        self.define(definition(name, DefinitionKind::Feed(feed)))
+    }
+
+    /// The feed of a definition, to be changed.
+    pub fn feed_mut(&mut self, definition: u32) -> &mut FeedIr {
+        match &mut self.ir.definitions[definition as usize].kind {
+            DefinitionKind::Feed(feed) => feed,
+            other => panic!("no feed: {other:?}"),
+        }
     }
 
     pub fn once(&mut self, name: &str, period_ms: Option<u64>) -> u32 {
@@ -281,7 +293,7 @@ pub fn definition(name: &str, kind: DefinitionKind) -> DefinitionIr {
 }
 
 pub fn let_(name: &str, definition: u32) -> LetIr {
-    LetIr { name: name.to_owned(), definition, key: Vec::new() }
+    LetIr { name: name.to_owned(), definition, key: Vec::new(), default: None }
 }
 
 pub fn gate(definition: u32) -> GateIr {

@@ -2,8 +2,8 @@
 
 use edge_event::EventTypeId;
 use rules_engine::ir::{
-    ActionIr, ActionKind, AtCapacity, BinaryOp as B, ConstIr, DefinitionKind, ExprIr, GateIr, KeyType, LetIr, Mode,
-    Node, ParamIr, RuleSetIr, SetIr, Var, Window,
+    ActionIr, ActionKind, Aggregate, AtCapacity, BinaryOp as B, ConstIr, DefinitionKind, ExprIr, FeedIr, GateIr,
+    KeyType, LetIr, Mode, Node, ParamIr, RuleSetIr, SetIr, Var, Window,
 };
 
 use super::conditions::{Taste, when};
@@ -92,8 +92,9 @@ fn window(draft: &mut Draft, dice: &mut Dice, at: u16) {
     });
     let key = if at == 2 { vec![field(draft, ZONE)] } else { Vec::new() };
     let event_type = EventTypeId(1 + dice.below(u64::from(EVENT_TYPES)) as u32);
-    let window = dice.pick(&[Window::Ring { capacity: 4 }, Window::Buckets]);
-    let kind = DefinitionKind::Count { event_type, filter, key, within_ms: dice.pick(&[5_000, 60_000]), window };
+    let aggregate = Aggregate::Count { ring: dice.pick(&[Some(4), None]) };
+    let window = Window::Sliding { within_ms: dice.pick(&[5_000, 60_000]) };
+    let kind = DefinitionKind::Feed(FeedIr { event_type, filter, key, aggregate, window });
     let definition = draft.define(&format!("window_{at}"), kind);
     let definition = &mut draft.ir.definitions[definition as usize];
     definition.durable = dice.chance(30);
@@ -138,7 +139,7 @@ fn rule(draft: &mut Draft, dice: &mut Dice, types: u64, taste: Taste) {
 
 fn let_(draft: &mut Draft, at: u16) -> LetIr {
     let key = if at == 2 { vec![field(draft, NAME)] } else { Vec::new() };
-    LetIr { name: format!("count_{at}"), definition: u32::from(at), key }
+    LetIr { name: format!("count_{at}"), definition: u32::from(at), key, default: None }
 }
 
 fn once(draft: &mut Draft, dice: &mut Dice, name: usize) -> GateIr {
