@@ -58,13 +58,13 @@ fn cost_shows_the_most_costly_rule_first_and_where_it_comes_from() {
         worst case for one event; limits: 2.00 us a rule, 100.00 us its commands, 20.00 us an event type
 
         eu.many/rests on PlayerDied: 0.08 us, 4 % of the limit
-           82 %  deaths  (reads the count's cell)
+           82 %  deaths  (reads its cell)
                  --> many/m.rules.yaml:9:12
             8 %  event.level >= 4
                  --> many/m.rules.yaml:10:11
             7 %  deaths >= 1
                  --> many/m.rules.yaml:10:31
-          count `deaths`, for each PlayerDied: 0.01 us
+          let `deaths`, for each PlayerDied: 0.01 us
           its commands, when it fires: 0.01 us
 
         eu.many/never on PlayerDied: 0.02 us, 1 % of the limit

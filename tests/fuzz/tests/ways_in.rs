@@ -47,6 +47,7 @@ const WAYS_IN: &[(&str, &str, &str)] = &[
     ("rules/rules-cel/src/time.rs", "parse_timestamp", "cel"),
     ("rules/rules-engine/src/ir/codec.rs", "from_bytes", "programs"),
     ("rules/rules-engine/src/load/mod.rs", "load", "programs"),
+    ("rules/rules-engine/src/load/mod.rs", "load_after", "programs"),
     ("rules/rules-engine/src/state/mod.rs", "restore", "cell"),
     ("rules/rules-store/src/audit.rs", "read", "keys"),
     ("rules/rules-store/src/memory.rs", "from_text", "keys"),
