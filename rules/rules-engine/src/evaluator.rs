@@ -26,7 +26,7 @@ pub use explain::{Explanation, GateAnswer, explain};
 use crate::expr::{EvalError, LetValue, Scope, Scratch};
 use crate::index::Selected;
 use crate::outcome::{Outputs, Reason, RuleIndex, Verdict};
-use crate::rule_set::{Arm, Partition, RuleSet};
+use crate::rule_set::{Arm, Kind, Partition, RuleSet};
 use crate::state::{State, Touch};
 use counters::Counters;
 
@@ -178,7 +178,11 @@ impl<'a> Case<'a> {
     /// A cell of definition `at`, as this event sees it.
     fn touch(&self, at: u32, key: u128) -> Touch<'a> {
         let definition = &self.set.definitions[at as usize];
-        Touch { at, definition, key, event: self.event, time: self.time }
+        let span = match definition.kind {
+            Kind::Feed { window, .. } => Some(self.set.span(window, &self.event.conn.region)),
+            _ => None,
+        };
+        Touch { at, definition, key, event: self.event, span, time: self.time }
     }
 
     fn scope(&self, lets: &'a [LetValue], scratch: &'a Scratch) -> Scope<'a> {

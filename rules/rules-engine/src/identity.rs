@@ -57,6 +57,7 @@ fn shape(feed: &FeedIr) -> [u8; 3] {
         Window::Sliding { .. } => 0,
         Window::Session { .. } => 1,
         Window::Ever => 2,
+        Window::Tumbling { period, .. } => 3 + period as u8,
     };
     [kind, feed.aggregate.operand().map_or(0, |of| of.ty as u8), window]
 }

@@ -16,7 +16,7 @@ use edge_event::{EventTypeId, Priority};
 use serde::{Deserialize, Serialize};
 
 pub use codec::DecodeError;
-pub use feed::{Aggregate, FeedIr, Operand, ScalarType, Window};
+pub use feed::{Aggregate, FeedIr, Operand, Period, ScalarType, Window};
 pub use gate::{
     ALL, ArmIr, CalendarIr, DaysIr, GroupIr, RateLimitIr, RegionsIr, RolloutIr, ScheduleIr, VariationIr, WeekSpanIr,
     ZoneRef,

@@ -13,11 +13,11 @@ use rules_catalogue::{Catalogue, Extractor};
 use crate::compact::Test;
 use crate::expr::{Pools, Program};
 use crate::index::Index;
-use crate::ir::{CalendarIr, ConstIr, Mode, RegionsIr, Scope};
+use crate::ir::{CalendarIr, ConstIr, Mode, Period, RegionsIr, Scope, Window, ZoneRef};
 use crate::outcome::{RuleIndex, WorstCase};
 use crate::schedule::Schedule;
 use crate::state::{Bounds, Gathering, Layout, Rate, Span};
-use crate::zone::Zone;
+use crate::zone::{Unit, Zone};
 
 /// See the file's head. Made by [`RuleSet::load`].
 pub struct RuleSet {
@@ -83,7 +83,7 @@ pub(crate) struct Definition {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Feed { gathering: Gathering, span: Span },
+    Feed { gathering: Gathering, window: Window },
     Once { generation: u32, period_ms: Option<u64> },
     Cooldown { duration_ms: u64 },
     Rate { count: u32, period_ms: u64, burst: u32 },
@@ -311,6 +311,39 @@ impl Rule {
     /// Its gates that keep cells, in the order in which they are asked.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &Gate> {
         [&self.once, &self.cooldown, &self.limits.shared, &self.limits.per_player].into_iter().flatten()
+    }
+}
+
+impl RuleSet {
+    /// Whose clock a zone is for a player of this region.
+    pub(crate) fn zone_for(&self, zone: ZoneRef, region: &str) -> &Zone {
+        let zone = match zone {
+            ZoneRef::Zone(zone) => zone,
+            ZoneRef::Region(table) => {
+                let RegionsIr { zones, others } = &self.regions[usize::from(table)];
+                let at = zones.binary_search_by(|(name, _)| name.as_str().cmp(region));
+                at.map_or(*others, |at| zones[at].1)
+            }
+        };
+        &self.zones[usize::from(zone)]
+    }
+
+    /// For how long the events of a feed count, for a player of this region.
+    pub(crate) fn span(&self, window: Window, region: &str) -> Span<'_> {
+        match window {
+            Window::Sliding { within_ms } => Span::Sliding { within_ms },
+            Window::Session { gap_ms } => Span::Session { gap_ms },
+            Window::Tumbling { period, zone } => {
+                let unit = match period {
+                    Period::Hour => Unit::Hour,
+                    Period::Day => Unit::Day,
+                    Period::Week => Unit::Week,
+                    Period::Month => Unit::Month,
+                };
+                Span::Tumbling { unit, zone: self.zone_for(zone, region) }
+            }
+            Window::Ever => Span::Ever,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use edge_event::UnixMillis;
 
-use crate::ir::{CalendarIr, RegionsIr, WeekSpanIr, ZoneRef};
+use crate::ir::{CalendarIr, WeekSpanIr, ZoneRef};
 use crate::rule_set::RuleSet;
 use crate::zone::{WallMillis, Zone};
 
@@ -38,11 +38,7 @@ pub(crate) enum Inactive {
 impl Schedule {
     /// Whose clock it goes by for a player of this region.
     pub(crate) fn zone_for<'s>(&self, set: &'s RuleSet, region: &str) -> &'s Zone {
-        let zone = match self.zone {
-            ZoneRef::Zone(zone) => zone,
-            ZoneRef::Region(table) => zone_of(&set.regions[usize::from(table)], region),
-        };
-        &set.zones[usize::from(zone)]
+        set.zone_for(self.zone, region)
     }
 
     /// Whether it is active at `now`.
@@ -64,11 +60,6 @@ impl Schedule {
             None => Ok(()),
         }
     }
-}
-
-fn zone_of(table: &RegionsIr, region: &str) -> u16 {
-    let at = table.zones.binary_search_by(|(name, _)| name.as_str().cmp(region));
-    at.map_or(table.others, |at| table.zones[at].1)
 }
 
 fn has_day(calendar: &CalendarIr, day: i64) -> bool {

@@ -207,7 +207,8 @@ codes! {
         the commands, too. No question is needed where the triggering event itself is gathered, without `where`: then there is \
         always one.";
     TwoWindows = "R0312", Error, "a clause of `let` with two windows",
-        "Events count in one window: the last while (`within`) or a session (`session`). Give each a name of its own.";
+        "Events count in one window: the last while (`within`), a session (`session`), or a piece of the calendar (`tumbling`). Give each \
+        a name of its own.";
     LongLast = "R0313", Error, "a `last` that may be too long",
         "Every key has room for the longest text that may come, at most 256 bytes. The catalogue's `max_len` bounds a field; cut \
         what is longer with `substring`.";

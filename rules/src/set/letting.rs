@@ -11,6 +11,7 @@ use rules_engine::ir::{
 
 use super::Building;
 use super::key::{Key, key_type_of};
+use super::package::Package;
 use super::rule::Triggered;
 use super::state::{Room, max_keys};
 use crate::diagnostic::{Code, Diagnostic, Report};
@@ -41,7 +42,13 @@ pub(crate) struct Letting {
 
 impl Building<'_> {
     /// Compiles a clause of `let`. How a count is kept is a placeholder until [`Building::look_at_reads`].
-    pub(crate) fn letting(&mut self, decl: &LetDecl, rule: &Triggered<'_>, sum: &mut Sum) -> Option<Letting> {
+    pub(crate) fn letting(
+        &mut self,
+        decl: &LetDecl,
+        rule: &Triggered<'_>,
+        package: &Package<'_>,
+        sum: &mut Sum,
+    ) -> Option<Letting> {
         let fed_type = self.event_type(&decl.of)?;
         let mut feed_sum = Sum::default();
         let mut env = rule.package_env.child();
@@ -58,8 +65,9 @@ impl Building<'_> {
             std::mem::swap(self.report, &mut told);
         }
         let aggregate = self.aggregate(decl, rule, fed_scope, &mut feed_sum);
+        let window = self.window(&decl.window, package);
         let (filter, tied) = self.filter(decl, rule, fed_type, &env, &mut feed_sum)?;
-        let (fed, read, aggregate) = (fed?, read?, aggregate?);
+        let (fed, read, aggregate, window) = (fed?, read?, aggregate?, window?);
         if fed.types != read.types {
             let words = format!("the key has other types on {} than on {}", fed_type.name, rule.scope.event.name);
             self.report.push(Diagnostic::new(Code::BadKeyPart, decl.by.span, words));
@@ -77,8 +85,7 @@ impl Building<'_> {
         let feeds_itself = fed_type.id == rule.scope.event.id && decl.filter.is_none() && !deny;
         let may_be_empty = aggregate.may_be_empty() && default.is_none() && !feeds_itself;
         let (key, read) = join(fed, read, tied);
-        let feed =
-            FeedIr { event_type: fed_type.id, filter, key: key.parts, aggregate, window: window_ir(&decl.window) };
+        let feed = FeedIr { event_type: fed_type.id, filter, key: key.parts, aggregate, window };
         let room = Room { max_keys: max_keys(decl.max_keys.as_ref()), deny, durable: decl.durable };
         let name = format!("{}/{}", rule.decl.id.value, decl.name.value);
         let kind = DefinitionKind::Feed(feed);
@@ -87,6 +94,18 @@ impl Building<'_> {
         sum.add_cell(decl.name.span);
         let ir = LetIr { name: decl.name.value.clone(), definition, key: read, default };
         Some(Letting { ir, ty: type_of(result), may_be_empty })
+    }
+
+    /// The window as the engine takes it.
+    fn window(&mut self, window: &WindowDecl, package: &Package<'_>) -> Option<Window> {
+        Some(match window {
+            WindowDecl::Sliding { within_ms } => Window::Sliding { within_ms: within_ms.value as u64 },
+            WindowDecl::Session { gap_ms } => Window::Session { gap_ms: gap_ms.value as u64 },
+            WindowDecl::Tumbling { period, zone } => {
+                Window::Tumbling { period: *period, zone: self.zone_ref(zone, package)? }
+            }
+            WindowDecl::Ever => Window::Ever,
+        })
     }
 
     /// What is gathered, and of what.
@@ -270,15 +289,6 @@ fn join(fed: Key, read: Key, tied: TiedKey) -> (Key, Vec<ExprIr>) {
     let mut read = read.parts;
     read.extend(tied.read);
     (key, read)
-}
-
-/// The window as the engine takes it.
-fn window_ir(window: &WindowDecl) -> Window {
-    match window {
-        WindowDecl::Sliding { within_ms } => Window::Sliding { within_ms: within_ms.value as u64 },
-        WindowDecl::Session { gap_ms } => Window::Session { gap_ms: gap_ms.value as u64 },
-        WindowDecl::Ever => Window::Ever,
-    }
 }
 
 fn duration(text: &str) -> Option<ConstIr> {

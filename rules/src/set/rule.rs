@@ -76,7 +76,7 @@ impl Building<'_> {
         };
         self.forgeable.clear();
         let mut sum = Sum::default();
-        let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, &rule, &mut sum)).collect();
+        let lets: Vec<_> = decl.lets.iter().map(|l| self.letting(l, &rule, package, &mut sum)).collect();
         let rule_env = with_lets(&event_env, decl, &lets);
         let mut action_env = rule_env.child();
         if decl.broken_variations {

@@ -8,7 +8,7 @@ use rules_engine::ir::{CalendarIr, DaysIr, RegionsIr, ScheduleIr, WeekSpanIr, Zo
 use super::Building;
 use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::syntax::{ActiveDecl, CalendarDecl, ZoneDecl};
 
@@ -56,10 +56,7 @@ impl Building<'_> {
     }
 
     pub(crate) fn active(&mut self, decl: &ActiveDecl, package: &Package<'_>) -> Option<ScheduleIr> {
-        let zone = match &decl.zone.value {
-            ZoneDecl::Named(name) => self.zone(&Spanned::new(name.clone(), decl.zone.span)).map(ZoneRef::Zone),
-            ZoneDecl::Region => self.regions(decl, package).map(ZoneRef::Region),
-        };
+        let zone = self.zone_ref(&decl.zone, package);
         let except: Vec<_> = decl.except.iter().map(|name| self.calendar(name, package)).collect();
         let mut except = except.into_iter().collect::<Option<Vec<_>>>()?;
         except.sort_unstable();
@@ -72,6 +69,14 @@ impl Building<'_> {
             weekly: decl.weekly.iter().map(span).collect(),
             except,
         })
+    }
+
+    /// Whose clock `tz:` means.
+    pub(crate) fn zone_ref(&mut self, zone: &Spanned<ZoneDecl>, package: &Package<'_>) -> Option<ZoneRef> {
+        match &zone.value {
+            ZoneDecl::Named(name) => self.zone(&Spanned::new(name.clone(), zone.span)).map(ZoneRef::Zone),
+            ZoneDecl::Region => self.regions(zone.span, package).map(ZoneRef::Region),
+        }
     }
 
     /// The index of a time zone; complains where there is none of the name.
@@ -87,13 +92,13 @@ impl Building<'_> {
         }
     }
 
-    fn regions(&mut self, decl: &ActiveDecl, package: &Package<'_>) -> Option<u16> {
+    fn regions(&mut self, span: Span, package: &Package<'_>) -> Option<u16> {
         if let Some(table) = self.timetable.table {
             return Some(table);
         }
         let Some(regions) = package.regions else {
             let words = "`region.tz` needs a table of the regions' time zones";
-            let d = Diagnostic::new(Code::NoRegions, decl.zone.span, words);
+            let d = Diagnostic::new(Code::NoRegions, span, words);
             self.report.push(d.help("add `regions: { others: UTC, eu: Europe/Berlin }` to a file of the package"));
             return None;
         };

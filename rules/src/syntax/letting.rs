@@ -2,6 +2,8 @@
 //!
 //! In: the node under `let:`. Out: one [`LetDecl`] for each name. What the full language has beyond is refused by name.
 
+use rules_engine::ir::Period;
+
 use super::reader::{Fields, Reader};
 use super::{Cel, Gather, KeyDecl, LetDecl, WindowDecl};
 use crate::diagnostic::{Code, Diagnostic};
@@ -9,7 +11,7 @@ use crate::source::Spanned;
 use crate::yaml::{Kind, Node, Style};
 
 /// What the full language has beyond this version.
-const LATER: [&str; 4] = ["tumbling", "scope", "time", "ttl"];
+const LATER: [&str; 3] = ["scope", "time", "ttl"];
 
 /// Most names in one rule's `let`.
 pub(crate) const MAX_LETS: usize = 32;
@@ -22,6 +24,10 @@ const MAX_DISTINCT: i64 = rules_engine::ir::limits::MAX_DISTINCT as i64;
 
 /// The windows, by their keys.
 const WINDOWS: [&str; 3] = ["within", "session", "tumbling"];
+
+/// Pieces of the calendar.
+const PERIODS: [(&str, Period); 4] =
+    [("hour", Period::Hour), ("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
 
 /// Names that expressions already know.
 const RESERVED: [&str; 9] = ["event", "player", "conn", "token", "params", "sets", "trigger", "region", "variation"];
@@ -128,7 +134,7 @@ impl Reader<'_> {
         Some((spanned, of?, Some(value?)))
     }
 
-    /// `within: 5m` or `session: { gap: 10m }`; what was seen first or last may be of all time.
+    /// `within: 5m`, `session: { gap: 10m }`, or `tumbling: day, tz: …`; what was seen first or last may be of all time.
     fn let_window(&mut self, fields: &mut Fields<'_>, gather: Option<Gather>) -> Option<WindowDecl> {
         let written: Vec<&str> = WINDOWS.into_iter().filter(|key| fields.has(key)).collect();
         if let [first, second, ..] = written.as_slice() {
@@ -147,12 +153,17 @@ impl Reader<'_> {
             session.finish(self);
             return Some(WindowDecl::Session { gap_ms: gap_ms? });
         }
+        if let Some(node) = fields.get("tumbling") {
+            let period = self.word(node, "`tumbling`", &PERIODS);
+            let zone = fields.need(self, "tz").and_then(|n| self.tz(n));
+            return Some(WindowDecl::Tumbling { period: period?.value, zone: zone? });
+        }
         if gather.is_some_and(Gather::may_be_of_all_time) {
             return Some(WindowDecl::Ever);
         }
-        if !fields.is_cut_off() && !written.contains(&"tumbling") {
+        if !fields.is_cut_off() {
             let d = Diagnostic::new(Code::MissingKey, fields.span().at_start(), "a clause of `let` has no window");
-            self.push(d.help("add `within: 5m`, or `session: { gap: 10m }`"));
+            self.push(d.help("add `within: 5m`, `session: { gap: 10m }`, or `tumbling: day, tz: Europe/Berlin`"));
         }
         None
     }

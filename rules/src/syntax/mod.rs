@@ -262,6 +262,13 @@ pub enum WindowDecl {
         /// In milliseconds.
         gap_ms: Spanned<i64>,
     },
+    /// `tumbling: day, tz: Europe/Berlin`
+    Tumbling {
+        /// Hours, days, weeks or months.
+        period: rules_engine::ir::Period,
+        /// By whose clock.
+        zone: Spanned<ZoneDecl>,
+    },
     /// None is written: all time.
     Ever,
 }

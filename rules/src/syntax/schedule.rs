@@ -71,7 +71,7 @@ pub struct RegionsDecl {
 impl Reader<'_> {
     pub(super) fn active(&mut self, node: &Node) -> Option<ActiveDecl> {
         let mut fields = self.fields(node, "`active`")?;
-        let zone = fields.need(self, "tz").and_then(|n| self.text(n, "`tz`"));
+        let zone = fields.need(self, "tz").and_then(|n| self.tz(n));
         let from = self.optional(&mut fields, "from", |reader, n| reader.clock(n, "`from`", false));
         let until = self.optional(&mut fields, "until", |reader, n| reader.clock(n, "`until`", true));
         let weekly = self.optional(&mut fields, "weekly", Reader::weekly);
@@ -85,10 +85,15 @@ impl Reader<'_> {
             self.push(d.also(from.span, "it begins here").help("exchange the two, or correct the year"));
             return None;
         }
-        let named = |zone: String| if zone == "region.tz" { ZoneDecl::Region } else { ZoneDecl::Named(zone) };
-        let zone = zone.map(|zone| Spanned::new(named(zone.value), zone.span));
         let (weekly, except) = (weekly?.unwrap_or_default(), except?.unwrap_or_default());
         Some(ActiveDecl { span: node.span, zone: zone?, from_min, until_min, weekly, except })
+    }
+
+    /// A name of the IANA database, or `region.tz`.
+    pub(super) fn tz(&mut self, node: &Node) -> Option<Spanned<ZoneDecl>> {
+        let zone = self.text(node, "`tz`")?;
+        let named = if zone.value == "region.tz" { ZoneDecl::Region } else { ZoneDecl::Named(zone.value) };
+        Some(Spanned::new(named, zone.span))
     }
 
     /// `None` where it was written and cannot be read.

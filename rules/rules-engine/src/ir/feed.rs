@@ -6,7 +6,7 @@
 use edge_event::EventTypeId;
 use serde::{Deserialize, Serialize};
 
-use super::{ExprIr, KeyType, codec};
+use super::{ExprIr, KeyType, ZoneRef, codec};
 
 /// What a feed's cells gather.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -82,8 +82,29 @@ pub enum Window {
         /// A session is over when so much time passed.
         gap_ms: u64,
     },
+    /// The hour, day, week or month that the reading event lies in, or the newest event of the key where that is newer. An event of
+    /// an earlier one than the newest counts nowhere.
+    Tumbling {
+        /// How long one is.
+        period: Period,
+        /// By whose clock; `Region` is that of the event's token.
+        zone: ZoneRef,
+    },
     /// All time. `FirstSeen` and `Last` only.
     Ever,
+}
+
+/// A piece of the calendar.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Period {
+    /// From full hour to full hour.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Monday.
+    Week,
+    /// From the first of a month to the first of the next.
+    Month,
 }
 
 /// The type of a single value.

@@ -6,13 +6,13 @@ use super::{LoadedFeed, Loader};
 use crate::expr::{CheckContext, Type};
 use crate::ir::{Aggregate, DefinitionIr, DefinitionKind, FeedIr, Operand, ScalarType, Window, limits};
 use crate::rule_set::{Feed, Kind};
-use crate::state::{Gathering, Layout, Span};
+use crate::state::{Gathering, Layout};
 
 /// A feed's kind, its cells, and how long after its newest event a cell can be read (`None`: for ever).
 pub(super) fn kind(feed: &FeedIr, place: &str) -> Result<(Kind, Layout, Option<u64>), LoadError> {
     let invalid = |what: &str| Err(LoadError::invalid(place, what));
-    let span = span(feed.window, place)?;
-    let is_sliding = matches!(span, Span::Sliding { .. });
+    check_window(feed.window, place)?;
+    let is_sliding = matches!(feed.window, Window::Sliding { .. });
     match &feed.aggregate {
         Aggregate::Count { ring: Some(capacity) } if !is_sliding || !(1..=limits::MAX_RING).contains(capacity) => {
             return invalid("a ring holds 1 to 64 times of a sliding window");
@@ -24,7 +24,7 @@ pub(super) fn kind(feed: &FeedIr, place: &str) -> Result<(Kind, Layout, Option<u
             return invalid(&format!("the room for a text is 1 to {} bytes, for others 0", limits::MAX_LAST_BYTES));
         }
         Aggregate::FirstSeen | Aggregate::Last { .. } => {}
-        _ if span == Span::Ever => return invalid("only what was seen first or last is gathered for ever"),
+        _ if feed.window == Window::Ever => return invalid("only what was seen first or last is gathered for ever"),
         _ => {}
     }
     if let Some(of) = feed.aggregate.operand()
@@ -32,22 +32,17 @@ pub(super) fn kind(feed: &FeedIr, place: &str) -> Result<(Kind, Layout, Option<u
     {
         return invalid(&format!("such a feed does not take {}", Type::of_scalar(of.ty)));
     }
-    let layout = Layout::of_feed(feed, span);
-    Ok((Kind::Feed { gathering: Gathering::of(&feed.aggregate), span }, layout, layout.reach_ms(span)))
+    let layout = Layout::of_feed(feed);
+    let kind = Kind::Feed { gathering: Gathering::of(&feed.aggregate), window: feed.window };
+    Ok((kind, layout, layout.reach_ms(feed.window)))
 }
 
-fn span(window: Window, place: &str) -> Result<Span, LoadError> {
-    Ok(match window {
-        Window::Sliding { within_ms } => {
-            check_span(place, "within", within_ms)?;
-            Span::Sliding { within_ms }
-        }
-        Window::Session { gap_ms } => {
-            check_span(place, "gap", gap_ms)?;
-            Span::Session { gap_ms }
-        }
-        Window::Ever => Span::Ever,
-    })
+fn check_window(window: Window, place: &str) -> Result<(), LoadError> {
+    match window {
+        Window::Sliding { within_ms } => check_span(place, "within", within_ms),
+        Window::Session { gap_ms } => check_span(place, "gap", gap_ms),
+        Window::Tumbling { .. } | Window::Ever => Ok(()),
+    }
 }
 
 /// Bytes that a feed keeps of the newest value.
@@ -85,6 +80,9 @@ impl Loader<'_> {
         place: &str,
     ) -> Result<Option<LoadedFeed>, LoadError> {
         let DefinitionKind::Feed(feed) = &ir.kind else { return Ok(None) };
+        if let Window::Tumbling { zone, .. } = feed.window {
+            self.check_zone(zone, place)?;
+        }
         let plan = self.plan(place, feed.event_type)?;
         let context = self.context(plan.extractor.slots(), &[]);
         let filter = feed.filter.as_ref().map(|f| self.program(place, "where", f, &context)).transpose()?;

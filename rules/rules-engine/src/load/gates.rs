@@ -70,14 +70,17 @@ impl Loader<'_> {
         self.ir.groups.iter().map(name).collect()
     }
 
-    pub(super) fn schedule(&self, ir: &ir::ScheduleIr, place: &str) -> Result<Schedule, LoadError> {
-        let (index, len) = match ir.zone {
+    /// Whose clock it is must be in the set.
+    pub(super) fn check_zone(&self, zone: ir::ZoneRef, place: &str) -> Result<(), LoadError> {
+        let (index, len) = match zone {
             ir::ZoneRef::Zone(zone) => (zone, self.ir.zones.len()),
             ir::ZoneRef::Region(table) => (table, self.ir.regions.len()),
         };
-        if usize::from(index) >= len {
-            return Err(LoadError::dangling(place, "the time zone of `active` does not exist"));
-        }
+        if usize::from(index) < len { Ok(()) } else { Err(LoadError::dangling(place, "its time zone does not exist")) }
+    }
+
+    pub(super) fn schedule(&self, ir: &ir::ScheduleIr, place: &str) -> Result<Schedule, LoadError> {
+        self.check_zone(ir.zone, place)?;
         check_count(place, "spans of `weekly`", ir.weekly.len(), limits::MAX_WEEKLY)?;
         check_count(place, "calendars of `except`", ir.except.len(), limits::MAX_EXCEPT)?;
         let sound = ir.weekly.iter().all(|span| span.from_min < span.until_min && span.until_min <= WEEK_MIN);

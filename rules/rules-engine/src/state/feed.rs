@@ -76,7 +76,8 @@ fn fits(bytes: &[u8], room: u16) -> Result<&[u8], EvalError> {
 impl State {
     /// What a key's window holds at the event's time. Texts are left in `scratch`.
     pub(crate) fn read(&self, touch: &Touch<'_>, scratch: &Scratch) -> LetValue {
-        let Kind::Feed { gathering: Gathering { how, ty }, span } = touch.definition.kind else {
+        let (Kind::Feed { gathering: Gathering { how, ty }, .. }, Some(span)) = (touch.definition.kind, touch.span)
+        else {
             return LetValue::Failed(EvalError::NoSuchOverload);
         };
         let cell = self.slot(touch.at).table.get(touch.key);
@@ -93,7 +94,7 @@ impl State {
 
     /// Adds what an event brings to a key's window.
     pub(crate) fn feed(&mut self, touch: &Touch<'_>, fed: Fed<'_>, deltas: &mut Vec<StateDelta>) {
-        let Kind::Feed { span, .. } = touch.definition.kind else { return };
+        let Some(span) = touch.span else { return };
         let layout = touch.definition.layout;
         let forgotten = touch.definition.ttl_ms.map(|ttl| self.now.0.saturating_sub_unsigned(ttl));
         self.write(touch, deltas, |cell| {
@@ -106,7 +107,7 @@ impl State {
     }
 }
 
-fn newest(span: Span, cell: &[u64], time_ms: i64, ty: ScalarType, scratch: &Scratch) -> LetValue {
+fn newest(span: Span<'_>, cell: &[u64], time_ms: i64, ty: ScalarType, scratch: &Scratch) -> LetValue {
     if !matches!(ty, ScalarType::String | ScalarType::Bytes) {
         return last::word(span, cell, time_ms).map_or(LetValue::Empty, |word| fold::scalar(ty, word));
     }

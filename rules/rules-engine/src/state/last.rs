@@ -16,7 +16,7 @@ pub(crate) enum Newest<'a> {
 }
 
 /// Takes in a value, and says whether the cell changed.
-pub(crate) fn feed(span: Span, cell: &mut [u64], time_ms: i64, value: Newest<'_>) -> bool {
+pub(crate) fn feed(span: Span<'_>, cell: &mut [u64], time_ms: i64, value: Newest<'_>) -> bool {
     let is_newest = span::newest(cell).is_none_or(|newest| time_ms >= newest);
     if !span::admit(span, cell, time_ms) {
         return false;
@@ -43,12 +43,12 @@ fn put(cell: &mut [u64], value: Newest<'_>) {
 }
 
 /// The word of the newest value, where the window holds one at a time.
-pub(crate) fn word(span: Span, cell: &[u64], time_ms: i64) -> Option<u64> {
+pub(crate) fn word(span: Span<'_>, cell: &[u64], time_ms: i64) -> Option<u64> {
     span::is_held(span, cell, time_ms).then(|| cell[HEAD])
 }
 
 /// Appends the bytes of the newest value; says whether the window holds one at a time.
-pub(crate) fn bytes(span: Span, cell: &[u64], time_ms: i64, out: &mut Vec<u8>) -> bool {
+pub(crate) fn bytes(span: Span<'_>, cell: &[u64], time_ms: i64, out: &mut Vec<u8>) -> bool {
     let is_held = span::is_held(span, cell, time_ms);
     if is_held {
         append(cell, out);

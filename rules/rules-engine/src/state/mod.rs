@@ -291,6 +291,8 @@ pub(crate) struct Touch<'a> {
     pub(crate) definition: &'a Definition,
     pub(crate) key: u128,
     pub(crate) event: &'a Event,
+    /// Of a feed: for how long events count.
+    pub(crate) span: Option<Span<'a>>,
     /// The event's bounded time.
     pub(crate) time: UnixMillis,
 }

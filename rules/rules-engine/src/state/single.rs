@@ -12,18 +12,18 @@ pub(crate) const fn pane(fold: Fold) -> Parts {
 }
 
 /// Adds what came at one time, and says whether the cell changed.
-pub(crate) fn feed(fold: Fold, span: Span, cell: &mut [u64], time_ms: i64, fed: Part) -> bool {
+pub(crate) fn feed(fold: Fold, span: Span<'_>, cell: &mut [u64], time_ms: i64, fed: Part) -> bool {
     if !span::admit(span, cell, time_ms) {
         return false;
     }
     let before = pane(fold).get(cell, 0);
     pane(fold).add(cell, 0, fed);
     // What holds for ever does not depend on the newest time.
-    span != Span::Ever || pane(fold).get(cell, 0) != before
+    span.ends() || pane(fold).get(cell, 0) != before
 }
 
 /// What the window holds at a time.
-pub(crate) fn read(fold: Fold, span: Span, cell: &[u64], time_ms: i64) -> Part {
+pub(crate) fn read(fold: Fold, span: Span<'_>, cell: &[u64], time_ms: i64) -> Part {
     if span::is_held(span, cell, time_ms) { pane(fold).get(cell, 0) } else { Part::default() }
 }
 

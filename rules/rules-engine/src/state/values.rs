@@ -15,13 +15,13 @@ pub(crate) const USED: u64 = 1 << 17;
 pub(crate) const SKETCHED: u64 = 1 << 16;
 
 /// Takes in a value, and says whether the cell changed.
-pub(crate) fn feed(span: Span, cell: &mut [u64], sketches: bool, time_ms: i64, hash: u64) -> bool {
+pub(crate) fn feed(span: Span<'_>, cell: &mut [u64], sketches: bool, time_ms: i64, hash: u64) -> bool {
     if !span::admit(span, cell, time_ms) {
         return false;
     }
     cell[0] |= USED;
     let added = add(cell, sketches, hash);
-    span != Span::Ever || added
+    span.ends() || added
 }
 
 fn add(cell: &mut [u64], sketches: bool, hash: u64) -> bool {
@@ -57,7 +57,7 @@ fn become_sketch(cell: &mut [u64]) {
 }
 
 /// How many different values the window holds at a time.
-pub(crate) fn read(span: Span, cell: &[u64], time_ms: i64) -> u64 {
+pub(crate) fn read(span: Span<'_>, cell: &[u64], time_ms: i64) -> u64 {
     match () {
         () if !span::is_held(span, cell, time_ms) => 0,
         () if cell[0] & SKETCHED != 0 => sketch::estimate(&cell[HEAD..]),

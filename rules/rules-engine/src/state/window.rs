@@ -8,7 +8,7 @@ use super::fold::{Fold, Part};
 use super::recent::{self, Recent};
 use super::span::Span;
 use super::{last, panes, ring, single, span, values};
-use crate::ir::{Aggregate, FeedIr};
+use crate::ir::{Aggregate, FeedIr, Period, Window};
 
 /// Different values that are kept exactly before a cell becomes a sketch.
 pub(crate) const DISTINCT_EXACT: usize = 32;
@@ -51,10 +51,10 @@ pub(crate) enum Fed<'a> {
 
 impl Layout {
     /// The layout of a feed's cells.
-    pub(crate) fn of_feed(feed: &FeedIr, span: Span) -> Layout {
-        let width_ms = match span {
-            Span::Sliding { within_ms } => Some(panes::width_ms(within_ms)),
-            Span::Session { .. } | Span::Ever => None,
+    pub(crate) fn of_feed(feed: &FeedIr) -> Layout {
+        let width_ms = match feed.window {
+            Window::Sliding { within_ms } => Some(panes::width_ms(within_ms)),
+            Window::Session { .. } | Window::Tumbling { .. } | Window::Ever => None,
         };
         match &feed.aggregate {
             Aggregate::Count { ring: Some(capacity) } => Layout::Ring { capacity: *capacity },
@@ -74,11 +74,17 @@ impl Layout {
     }
 
     /// For how long after its newest event a cell can be read; `None`: for ever.
-    pub(crate) fn reach_ms(self, span: Span) -> Option<u64> {
+    pub(crate) fn reach_ms(self, window: Window) -> Option<u64> {
+        let window_ms = match window {
+            Window::Sliding { within_ms } => within_ms,
+            Window::Session { gap_ms } => gap_ms,
+            Window::Tumbling { period, .. } => longest_ms(period),
+            Window::Ever => return None,
+        };
         match self {
             // The oldest pane counts whole as long as the window touches it.
-            Layout::Panes { width_ms, .. } | Layout::Recent { width_ms, .. } => span.reach_ms().map(|ms| ms + width_ms),
-            _ => span.reach_ms(),
+            Layout::Panes { width_ms, .. } | Layout::Recent { width_ms, .. } => Some(window_ms + width_ms),
+            _ => Some(window_ms),
         }
     }
 
@@ -126,8 +132,19 @@ impl Layout {
     }
 }
 
+/// The longest that a piece of the calendar lasts: clocks differ by at most 36 h from each other, so none is set back by more.
+const fn longest_ms(period: Period) -> u64 {
+    const HOUR: u64 = 3_600_000;
+    match period {
+        Period::Hour => HOUR,
+        Period::Day => (24 + 36) * HOUR,
+        Period::Week => (7 * 24 + 36) * HOUR,
+        Period::Month => (31 * 24 + 36) * HOUR,
+    }
+}
+
 /// Takes in what an event brings, and says whether the cell changed.
-pub(crate) fn feed(layout: Layout, span: Span, cell: &mut [u64], time_ms: i64, fed: Fed<'_>) -> bool {
+pub(crate) fn feed(layout: Layout, span: Span<'_>, cell: &mut [u64], time_ms: i64, fed: Fed<'_>) -> bool {
     match (layout, fed, span) {
         (Layout::Ring { .. } | Layout::Panes { .. }, Fed::Part(part), _) => add(layout, cell, time_ms, part),
         (Layout::Single { fold }, Fed::Part(part), _) => single::feed(fold, span, cell, time_ms, part),
@@ -156,7 +173,7 @@ fn add(layout: Layout, cell: &mut [u64], time_ms: i64, part: Part) -> bool {
 }
 
 /// What a fold's window holds at a time.
-pub(crate) fn read(layout: Layout, span: Span, cell: &[u64], time_ms: i64) -> Part {
+pub(crate) fn read(layout: Layout, span: Span<'_>, cell: &[u64], time_ms: i64) -> Part {
     match (layout, span) {
         (Layout::Ring { .. }, Span::Sliding { within_ms }) => {
             Part { count: ring::count(cell, time_ms, within_ms), ..Part::default() }
@@ -170,7 +187,7 @@ pub(crate) fn read(layout: Layout, span: Span, cell: &[u64], time_ms: i64) -> Pa
 }
 
 /// How many different values a window holds at a time.
-pub(crate) fn distinct(layout: Layout, span: Span, cell: &[u64], time_ms: i64) -> u64 {
+pub(crate) fn distinct(layout: Layout, span: Span<'_>, cell: &[u64], time_ms: i64) -> u64 {
     match (layout.recent(), span) {
         (Some(recent), Span::Sliding { within_ms }) => recent.read(cell, within_ms, time_ms),
         _ => values::read(span, cell, time_ms),
