@@ -76,6 +76,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    edge_io::limits::share_arena();
     match Arguments::parse().command {
         Command::Run { config, check_config } => run(&config, check_config),
         Command::Reference => {

@@ -1,4 +1,4 @@
-//! What the kernel lets this process use: its resource limits, getrlimit(2).
+//! What the kernel lets this process use: its resource limits, getrlimit(2); and one thing that would eat them up.
 //!
 //! In and out: numbers. Deliberately absent: how much is needed; that is for who knows the configuration.
 
@@ -55,6 +55,21 @@ impl Limit {
         Ok(hard)
     }
 }
+
+/// Lets the C library make do with one arena: mallopt(3), `M_ARENA_MAX`. To be called before the first thread.
+///
+/// Our memory is another allocator's, but each thread that starts asks the C library's for some bytes, and for that gets an arena of its
+/// own: 64 MiB of address space, and 128 while it is aligned. Below a limit of it, who started last found nothing left.
+#[cfg(target_env = "gnu")]
+pub fn share_arena() {
+    // SAFETY: mallopt takes two numbers, and no other thread runs yet that could ask for memory meanwhile.
+    let is_set = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    debug_assert_eq!(is_set, 1, "one is a number of arenas");
+}
+
+/// Another C library than GNU's has no such arenas.
+#[cfg(not(target_env = "gnu"))]
+pub fn share_arena() {}
 
 #[cfg(test)]
 mod tests {

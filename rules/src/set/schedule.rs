@@ -10,7 +10,7 @@ use super::package::Package;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
-use crate::syntax::{ActiveDecl, CalendarDecl, ZoneDecl};
+use crate::syntax::{ActiveDecl, CalendarDecl, WindowDecl, ZoneDecl};
 
 /// Pools of what schedules of the package at hand refer to.
 #[derive(Default)]
@@ -48,10 +48,14 @@ impl Building<'_> {
                 self.report.push(Diagnostic::new(Code::Unused, decl.name.span, words).help("remove it, or use it"));
             }
         }
-        let by_region = schedules.iter().any(|active| active.zone.value == ZoneDecl::Region);
+        let lets = package.rules.iter().flat_map(|(rule, _)| &rule.lets);
+        let by_day =
+            |window: &WindowDecl| matches!(window, WindowDecl::Tumbling { zone, .. } if zone.value == ZoneDecl::Region);
+        let by_region = schedules.iter().any(|active| active.zone.value == ZoneDecl::Region)
+            || lets.map(|clause| &clause.window).any(by_day);
         if let Some(regions) = package.regions.filter(|_| !by_region) {
             let d = Diagnostic::new(Code::Unused, regions.span, "no rule goes by the regions' time zones");
-            self.report.push(d.help("remove `regions`, or write `tz: region.tz` in an `active`"));
+            self.report.push(d.help("remove `regions`, or write `tz: region.tz` in an `active` or beside `tumbling`"));
         }
     }
 
