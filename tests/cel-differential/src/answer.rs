@@ -44,7 +44,7 @@ pub(crate) struct Difference {
     pub(crate) part: Part,
     pub(crate) ours: String,
     pub(crate) theirs: String,
-    /// Whether both are lists of the same elements, in another order.
+    /// Whether the lists in both have the same elements, in another order.
     pub(crate) is_order: bool,
 }
 
@@ -97,7 +97,7 @@ impl Comparison {
                 self.has_value = true;
             }
             (Answer::Value(left), Answer::Value(right)) => {
-                let is_order = left.sorted().is_some_and(|left| Some(left) == right.sorted());
+                let is_order = left.sorted() == right.sorted();
                 let (ours, theirs) = (ours.to_string(), theirs.to_string());
                 self.differences.push(Difference { part, ours, theirs, is_order });
             }

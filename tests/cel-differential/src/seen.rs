@@ -91,12 +91,17 @@ impl Seen {
         Self::Map(entries)
     }
 
-    /// The elements of a list, sorted.
-    pub(crate) fn sorted(&self) -> Option<Vec<&Self>> {
-        let Self::List(values) = self else { return None };
-        let mut values: Vec<&Self> = values.iter().collect();
-        values.sort();
-        Some(values)
+    /// The value with the elements of each list in it sorted.
+    pub(crate) fn sorted(&self) -> Self {
+        match self {
+            Self::List(values) => {
+                let mut values: Vec<Self> = values.iter().map(Self::sorted).collect();
+                values.sort();
+                Self::List(values)
+            }
+            Self::Map(entries) => Self::map(entries.iter().map(|(key, value)| (key.clone(), value.sorted())).collect()),
+            other => other.clone(),
+        }
     }
 
     /// Whether one side cannot show it, or a part of it.
